@@ -1,0 +1,181 @@
+"""Step 1: prompt -> Candidates. Answers are sampled, or given; equal ones become one candidate with its draws counted.
+
+What "equal" means is a function from text to key: `answer_key`. Sampled answers are compared without case, outer
+punctuation and spacing (`normalised_text`); given ones must agree to the letter (`exact_text`), since options may well
+differ in case alone.
+"""
+
+from __future__ import annotations
+
+import string
+import unicodedata
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from langchain_consensus.engine.base import Usage
+from langchain_consensus.errors import EngineError, InvalidInputError
+from langchain_consensus.prompts import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from langchain_consensus.engine.base import Engine, Sample, SamplingSettings
+    from langchain_consensus.prompts import Wording
+
+    AnswerKey = Callable[[str], str]
+
+__all__ = ["Candidate", "Candidates", "Member", "exact_text", "given", "normalised_text", "sampled"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Member:
+    """One distinct string of a candidate.
+
+    Attributes:
+        text: The string, stripped.
+        draws: How often it was drawn; 1 if it was given.
+        sample: One of its draws with the engine's log-probabilities, or `None` if it was given.
+    """
+
+    text: str
+    draws: int
+    sample: Sample | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidate:
+    """An answer: a class of strings that mean the same, in the order of their first occurrence."""
+
+    key: str
+    members: tuple[Member, ...]
+
+    @property
+    def text(self) -> str:
+        """The member drawn most often, the first of them on a tie."""
+        return max(self.members, key=lambda member: member.draws).text
+
+    @property
+    def draws(self) -> int:
+        """How often any member was drawn."""
+        return sum(member.draws for member in self.members)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Candidates:
+    """The distinct answers to one question, in the order of their first occurrence, and what they cost.
+
+    Attributes:
+        question: What was asked.
+        items: At least one candidate.
+        sampled: Whether the model drew them; given candidates are one draw each, which is no vote.
+        empty: Draws without a visible character; they are no candidates.
+        cut: Draws that ended at the length limit.
+        usage: Tokens spent on drawing.
+    """
+
+    question: Question
+    items: tuple[Candidate, ...]
+    sampled: bool
+    empty: int = 0
+    cut: int = 0
+    usage: Usage = field(default_factory=Usage)
+
+
+def exact_text(text: str) -> str:
+    """The text with runs of whitespace as one space."""
+    return " ".join(text.split())
+
+
+def normalised_text(text: str) -> str:
+    """The text without case, outer punctuation, extra spacing or differences of Unicode form."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    return exact_text(folded).strip(string.punctuation + string.whitespace) or exact_text(folded)
+
+
+def given(question: Question | str, texts: Sequence[str], *, answer_key: AnswerKey | None = None) -> Candidates:
+    """The candidates that the caller has already.
+
+    Args:
+        question: What they answer.
+        texts: At least one answer, none without a visible character.
+        answer_key: Two answers with the same key are one candidate; `exact_text` by default.
+
+    Raises:
+        InvalidInputError: If there is none, or one is no visible text.
+    """
+    asked = Question(text=question) if isinstance(question, str) else question
+    if isinstance(texts, str) or not texts:
+        msg = f"`candidates` is {texts!r}; it must be a list of at least one answer."
+        raise InvalidInputError(msg)
+    for position, text in enumerate(texts):
+        if not isinstance(text, str) or not text.strip():
+            msg = f"`candidates[{position}]` is {text!r}; it must be a text with at least one visible character."
+            raise InvalidInputError(msg)
+    items = _merge(((text, None) for text in texts), answer_key or exact_text)
+    return Candidates(question=asked, items=items, sampled=False)
+
+
+def sampled(
+    engine: Engine,
+    wording: Wording,
+    questions: Sequence[Question],
+    settings: SamplingSettings,
+    *,
+    answer_key: AnswerKey | None = None,
+) -> list[Candidates]:
+    """Candidates drawn from the generator's correct condition, for all questions in one call of the engine.
+
+    Args:
+        engine: What to draw from.
+        wording: How the questions are asked.
+        questions: What is asked.
+        settings: How to draw; the wording's stop strings are added.
+        answer_key: Two answers with the same key are one candidate; `normalised_text` by default.
+
+    Raises:
+        EngineError: If no draw of a question has a visible character.
+    """
+    prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
+    result = engine.sample(prompts, settings)
+    found = []
+    for question, samples in zip(questions, result.samples, strict=True):
+        visible = [sample for sample in samples if sample.text.strip()]
+        if not visible:
+            msg = (
+                f"None of the {len(samples)} samples for {question.text[:80]!r} has a visible character; raise "
+                "`max_new_tokens`, or look at the wording and its stop strings."
+            )
+            raise EngineError(msg)
+        found.append(
+            Candidates(
+                question=question,
+                items=_merge(((sample.text, sample) for sample in visible), answer_key or normalised_text),
+                sampled=True,
+                empty=len(samples) - len(visible),
+                cut=sum(sample.finish == "length" for sample in samples),
+            )
+        )
+    return [replace(one, usage=share) for one, share in zip(found, result.usage.split(len(found)), strict=True)]
+
+
+def _merge(answers: Iterable[tuple[str, Sample | None]], answer_key: AnswerKey) -> tuple[Candidate, ...]:
+    classes: dict[str, dict[str, tuple[int, Sample | None]]] = {}
+    for raw, sample in answers:
+        text = raw.strip()
+        members = classes.setdefault(answer_key(text), {})
+        draws, kept = members.get(text, (0, None))
+        members[text] = (draws + 1, _better(kept, sample))
+    return tuple(
+        Candidate(
+            key=key,
+            members=tuple(Member(text=text, draws=n, sample=sample) for text, (n, sample) in members.items()),
+        )
+        for key, members in classes.items()
+    )
+
+
+def _better(kept: Sample | None, new: Sample | None) -> Sample | None:
+    """The draw whose log-probability can stand for the text's: a canonical one, and one that ended by itself."""
+    if kept is None or new is None:
+        return new or kept
+    return max((kept, new), key=lambda sample: (sample.canonical, sample.end_logprob is not None))

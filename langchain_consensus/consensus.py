@@ -1,0 +1,81 @@
+"""START HERE: the whole pipeline on one screen. Questions go in, rankings come out.
+
+    question -> candidates -> views -> game -> solution -> ranking
+
+Each arrow is one module: `candidates`, `views`, `game`, `ranking`. The LangChain surfaces call `ask` or `rank` and
+translate.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from langchain_consensus import candidates as step_1
+from langchain_consensus import ranking as step_4
+from langchain_consensus import views as step_2
+from langchain_consensus.engine.base import Engine, SamplingSettings
+from langchain_consensus.game import ConsensusGame, PiKL, solve
+from langchain_consensus.prompts import Question, Wording, wording_named
+from langchain_consensus.ranking import Rule
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_consensus.candidates import AnswerKey, Candidates
+    from langchain_consensus.game import Solver
+    from langchain_consensus.ranking import Ranking
+
+__all__ = ["Consensus"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Consensus:
+    """Equilibrium-Ranking over one engine.
+
+    Attributes:
+        engine: The language model in both its roles.
+        wording: How the views are asked: a `Wording`, a preset's name, or `auto`: `chat_qa` for a model with a chat
+            template, `qa` for one without.
+        rule: By which score the candidates are ranked.
+        solver: How the game is solved.
+        sampling: How candidates are drawn.
+        answer_key: When two answers are one candidate; see `candidates`.
+    """
+
+    engine: Engine
+    wording: Wording | str = "auto"
+    rule: Rule = Rule.ER_DISCRIMINATOR
+    solver: Solver = field(default_factory=PiKL)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    answer_key: AnswerKey | None = None
+
+    def ask(self, questions: Sequence[Question]) -> list[Ranking]:
+        """Draws candidates for every question and ranks them."""
+        drawn = step_1.sampled(
+            self.engine, self.used_wording(), questions, self.sampling, answer_key=self.answer_key
+        )
+        return self.rank(drawn)
+
+    def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:
+        """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""
+        if not batch:
+            return []
+        wording = self.used_wording()
+        views = step_2.scored(self.engine, wording, batch)
+        game = ConsensusGame.from_log_scores(
+            generator=[view.generator for view in views], discriminator=[view.discriminator for view in views]
+        )
+        solution = solve(game, self.solver)
+        return [
+            step_4.ranked(one, view, solution[i], rule=self.rule, wording=wording, model=self.engine.name)
+            for i, (one, view) in enumerate(zip(batch, views, strict=True))
+        ]
+
+    def used_wording(self) -> Wording:
+        """The wording that is used, with `auto` and names resolved."""
+        if isinstance(self.wording, Wording):
+            return self.wording
+        if self.wording == "auto":
+            return wording_named("chat_qa" if self.engine.is_chat else "qa")
+        return wording_named(self.wording)

@@ -1,0 +1,48 @@
+"""When the views of a question should not be trusted: `Views` go in, sentences come out.
+
+The published method has no notion of a view that knows nothing: after cross-normalisation a judge that answers at
+random weighs as much as one that knows. The thresholds are marks for a reader, not part of the method; none of them
+changes a ranking.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from langchain_consensus.candidates import Candidates
+    from langchain_consensus.prompts import Wording
+    from langchain_consensus.views import Views
+
+__all__ = ["warnings_of"]
+
+_LEAST_MASS = 0.5
+"""Probability on the verdict words below which the model is not answering the judge's question."""
+_LEAST_SPREAD = 0.1
+"""Spread (largest minus smallest, in nats) below which a view says the same of every candidate."""
+
+
+def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple[str, ...]:
+    """Sentences for the reader of a ranking; empty if there is nothing to say."""
+    said = []
+    if candidates.empty:
+        said.append(f"{candidates.empty} draws were empty and left out.")
+    if candidates.cut:
+        said.append(f"{candidates.cut} draws were cut at the length limit; raise `max_new_tokens` if answers are longer.")
+    mass = float(views.verdict_mass.mean())
+    if mass < _LEAST_MASS:
+        low, high = wording.verdicts
+        said.append(
+            f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and {high.strip()!r}; "
+            "trust the generator's view, or use another wording."
+        )
+    if len(candidates.items) == 1:
+        said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
+        return tuple(said)
+    if np.ptp(views.verdict_logodds) < _LEAST_SPREAD:
+        said.append("The judge hardly tells the candidates apart; the discriminator's view is uninformative here.")
+    if np.ptp(views.contrast) < _LEAST_SPREAD:
+        said.append("Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative.")
+    return tuple(said)

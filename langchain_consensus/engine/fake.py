@@ -1,0 +1,157 @@
+"""A deterministic engine without a model, for tests and examples.
+
+It believes what it is told: a table of questions, their possible answers and how probable each is. Anything outside the
+table gets a reproducible pseudo-random score, so every surface runs on it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from langchain_consensus.engine.base import (
+    ContinuationScores,
+    Sample,
+    SampleResult,
+    SamplingSettings,
+    ScoreRequest,
+    ScoreResult,
+    Usage,
+)
+from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.prompts import ChatPrompt
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from langchain_consensus.prompts import Prompt
+
+__all__ = ["FakeEngine"]
+
+_VERDICT_WORDS = 2
+_VERDICT_MASS = 0.96
+"""Probability that the fake gives to its two verdict words together."""
+
+
+class FakeEngine:
+    """An `Engine` whose knowledge is a table.
+
+    Example:
+        ```python
+        engine = FakeEngine({"What is the capital of Australia?": {"Canberra": 0.6, "Sydney": 0.4}})
+        ```
+    """
+
+    def __init__(self, beliefs: Mapping[str, Mapping[str, float]] | None = None, *, is_chat: bool = True) -> None:
+        """Makes an engine that believes `beliefs`.
+
+        Args:
+            beliefs: For each question the probability, above 0, of each answer; scaled to sum to one.
+            is_chat: Whether the engine claims to have a chat template.
+        """
+        self._is_chat = is_chat
+        self._beliefs: dict[str, dict[str, float]] = {}
+        for question, answers in (beliefs or {}).items():
+            if not answers or not all(p > 0 and math.isfinite(p) for p in answers.values()):
+                msg = f"`beliefs[{question!r}]` is {answers!r}; it must give at least one answer a probability above 0."
+                raise InvalidInputError(msg)
+            total = sum(answers.values())
+            self._beliefs[question] = {answer: p / total for answer, p in answers.items()}
+
+    @property
+    def name(self) -> str:
+        """`fake`."""
+        return "fake"
+
+    @property
+    def is_chat(self) -> bool:
+        """What the constructor was told."""
+        return self._is_chat
+
+    def token_ids(self, text: str) -> list[int]:
+        """One id a word, the same for the same word."""
+        return [int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big") for word in text.split()]
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
+        """Draws answers from the table with the seed in `settings`."""
+        samples = tuple(self._draw(_text(prompt), settings) for prompt in prompts)
+        drawn = sum(sample.tokens for group in samples for sample in group)
+        read = sum(len(_text(prompt).split()) for prompt in prompts)
+        usage = Usage(input_tokens=read, computed_tokens=read + drawn, sampled_tokens=drawn, head_rows=drawn, forwards=1)
+        return SampleResult(samples=samples, usage=usage)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
+        """Looks continuations up in the table; verdicts follow from the answer that the prompt proposes."""
+        scores = []
+        for request in requests:
+            text = _text(request.prompt)
+            tokens = [max(len(c.split()), 1) + request.end_token for c in request.continuations]
+            logprobs = self._verdict(text, request.continuations) or [
+                self._answer(text, continuation) for continuation in request.continuations
+            ]
+            scores.append(ContinuationScores(logprobs=np.array(logprobs), tokens=np.array(tokens)))
+        read = sum(len(_text(r.prompt).split()) + int(s.tokens.sum()) for r, s in zip(requests, scores, strict=True))
+        rows = sum(int(s.tokens.sum()) for s in scores)
+        usage = Usage(input_tokens=read, computed_tokens=read, head_rows=rows, forwards=1)
+        return ScoreResult(scores=tuple(scores), usage=usage)
+
+    def _answers(self, text: str) -> dict[str, float]:
+        known = [question for question in self._beliefs if question in text]
+        return self._beliefs[max(known, key=len)] if known else {}
+
+    def _draw(self, text: str, settings: SamplingSettings) -> tuple[Sample, ...]:
+        answers = self._answers(text) or {"I do not know": 1.0}
+        rng = np.random.default_rng([settings.seed, _number(text)])
+        names = list(answers)
+        most_probable = max(names, key=lambda name: answers[name])
+        draws = [
+            most_probable if settings.temperature == 0 else str(rng.choice(names, p=list(answers.values())))
+            for _ in range(settings.n)
+        ]
+        return tuple(_sample(draw, math.log(answers[draw]), settings.max_new_tokens) for draw in draws)
+
+    def _answer(self, text: str, continuation: str) -> float:
+        """Log P(continuation): the belief, or under the incorrect condition what is left of it, shared out."""
+        answers = self._answers(text)
+        belief = answers.get(continuation.strip())
+        if belief is None:
+            return -1.0 - 9.0 * _number(text + continuation) / 2**24
+        if "incorrect answer" not in text.lower():
+            return math.log(belief)
+        return math.log((1 - belief + 1e-6) / (len(answers) - 1 + 1e-6 * len(answers)))
+
+    def _verdict(self, text: str, continuations: tuple[str, ...]) -> list[float] | None:
+        """Log P(incorrect word), log P(correct word), or `None` where these are no verdict words."""
+        answers = self._answers(text)
+        if len(continuations) != _VERDICT_WORDS or not answers or any(c.strip() in answers for c in continuations):
+            return None
+        proposed = [answer for answer in answers if answer in text.rpartition("nswer:")[2]]
+        belief = min(max(answers[max(proposed, key=len)] if proposed else 0.0, 1e-3), 1 - 1e-3)
+        return [math.log(_VERDICT_MASS * (1 - belief)), math.log(_VERDICT_MASS * belief)]
+
+
+def _sample(text: str, logprob: float, max_new_tokens: int) -> Sample:
+    words = text.split()
+    cut = len(words) >= max_new_tokens
+    return Sample(
+        text=" ".join(words[:max_new_tokens]) if cut and len(words) > max_new_tokens else text,
+        tokens=min(len(words) + 1, max_new_tokens),
+        logprob=logprob,
+        end_logprob=None if cut else 0.0,
+        finish="length" if cut else "end",
+        canonical=not cut,
+    )
+
+
+def _text(prompt: Prompt) -> str:
+    if isinstance(prompt, ChatPrompt):
+        return "\n".join(f"{message.role}: {message.content}" for message in prompt.messages)
+    return prompt.text
+
+
+def _number(text: str) -> int:
+    """A number from 0 to 2**24 - 1 that depends on the text alone."""
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:3], "big")

@@ -1,0 +1,107 @@
+"""A model's name in, a loaded transformers model and tokenizer out.
+
+A name is an embedded model, a folder, a GGUF file or a hub id, in this order. Weights are safetensors or GGUF; code
+from model repositories is not run, unless the caller says so.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from langchain_consensus.engine.embedded import EMBEDDED_MODELS, prepare
+from langchain_consensus.engine.gguf import convert_gguf
+from langchain_consensus.errors import MissingDependencyError, ModelLoadError
+
+__all__ = ["LoadOptions", "load_model", "load_tokenizer", "require_local", "resolve"]
+
+_logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LoadOptions:
+    """How a model is loaded.
+
+    Attributes:
+        dtype: A torch dtype's name such as `bfloat16`; `auto` is bfloat16 on CUDA and float32 elsewhere.
+        device_map: As transformers takes it (`auto`, `cuda:0`, a mapping); `None` is the first CUDA device, or the CPU.
+        revision: A branch, tag or commit on the hub.
+        trust_remote_code: Runs Python from the model's repository. Leave it `False` unless you have read that code.
+        cache_dir: Where converted GGUF files are kept; `None` is the user's cache folder.
+    """
+
+    dtype: str = "auto"
+    device_map: str | dict[str, Any] | None = None
+    revision: str | None = None
+    trust_remote_code: bool = False
+    cache_dir: Path | None = None
+
+
+def require_local() -> None:
+    """Checks that torch and transformers are installed.
+
+    Raises:
+        MissingDependencyError: If they are not; the message holds the pip command.
+    """
+    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
+    if missing:
+        msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[local]"'
+        raise MissingDependencyError(msg)
+
+
+def resolve(model_id: str, options: LoadOptions) -> str:
+    """The folder or hub id that `model_id` stands for; embedded models and GGUF files are converted on first use."""
+    if model_id in EMBEDDED_MODELS:
+        return str(prepare(model_id, cache_dir=options.cache_dir))
+    path = Path(model_id).expanduser()
+    if path.suffix.lower() == ".gguf":
+        return str(convert_gguf(path, cache_dir=options.cache_dir))
+    if path.is_dir():
+        return str(path)
+    if path.is_absolute() or model_id.startswith(("./", "../", "~")) or model_id.count("/") > 1:
+        msg = f"`model_id` is {model_id!r}; there is no such folder. Give a folder, a .gguf file, a hub id or one of "
+        msg += f"{sorted(EMBEDDED_MODELS)}."
+        raise ModelLoadError(msg)
+    return model_id
+
+
+def load_model(source: str, options: LoadOptions) -> Any:  # noqa: ANN401
+    """The causal language model at `source`, in evaluation mode."""
+    import torch  # noqa: PLC0415
+    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+
+    on_cuda = torch.cuda.is_available()
+    dtype = options.dtype if options.dtype != "auto" else ("bfloat16" if on_cuda else "float32")
+    if not isinstance(getattr(torch, dtype, None), torch.dtype):
+        msg = f"`dtype` is {options.dtype!r}; it must be 'auto' or a torch dtype's name such as 'bfloat16'."
+        raise ModelLoadError(msg)
+    _logger.info("loading %s as %s", source, dtype)
+    try:
+        model = AutoModelForCausalLM.from_pretrained(
+            source,
+            dtype=getattr(torch, dtype),
+            device_map=options.device_map or ("cuda:0" if on_cuda else "cpu"),
+            revision=options.revision,
+            trust_remote_code=options.trust_remote_code,
+            use_safetensors=True,
+        )
+    except (OSError, ValueError, ImportError) as error:
+        msg = f"`model_id` {source!r} could not be loaded: {error}"
+        raise ModelLoadError(msg) from error
+    return model.eval()
+
+
+def load_tokenizer(source: str, options: LoadOptions) -> Any:  # noqa: ANN401
+    """The tokenizer at `source`."""
+    from transformers import AutoTokenizer  # noqa: PLC0415
+
+    try:
+        return AutoTokenizer.from_pretrained(
+            source, revision=options.revision, trust_remote_code=options.trust_remote_code
+        )
+    except (OSError, ValueError, ImportError) as error:
+        msg = f"The tokenizer of `model_id` {source!r} could not be loaded: {error}"
+        raise ModelLoadError(msg) from error

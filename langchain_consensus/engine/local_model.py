@@ -1,0 +1,243 @@
+"""A loaded model and its tokenizer, tied together: prompts and texts in, samples and scores out.
+
+Wires `tokenization`, `forest`, `plan`, `scoring` and `sampling` to one model. Not thread-safe; `TransformersEngine`
+holds the lock.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+import torch
+
+from langchain_consensus.engine.base import ContinuationScores, Sample, SampleResult, ScoreResult, Usage
+from langchain_consensus.engine.forest import Forest
+from langchain_consensus.engine.network import Network, UnsupportedArchitectureError
+from langchain_consensus.engine.plain import draw_plain, score_plain
+from langchain_consensus.engine.plan import make_plan
+from langchain_consensus.engine.sampling import Fork, draw, prefill
+from langchain_consensus.engine.scoring import score_strings
+from langchain_consensus.engine.self_check import packing_error, tolerance
+from langchain_consensus.engine.tokenization import Tokenization
+from langchain_consensus.errors import EngineError, EngineMemoryError, InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from langchain_consensus.engine.base import SamplingSettings, ScoreRequest
+    from langchain_consensus.engine.forest import TokenString
+    from langchain_consensus.prompts import Prompt
+
+__all__ = ["Budgets", "LocalModel"]
+
+_logger = logging.getLogger(__name__)
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Budgets:
+    """What bounds memory; each is halved when the device runs out, down to `floor`.
+
+    Attributes:
+        tokens: Tokens of one forward.
+        rows: Rows of the vocabulary projection held at a time.
+        positions: Key-value positions of the prompts that are sampled from together.
+        floor: Where halving stops.
+    """
+
+    tokens: int = 512
+    rows: int = 64
+    positions: int = 16_384
+    floor: int = 16
+
+    def halved(self) -> Budgets:
+        """Half of each budget, but not below `floor`."""
+        return replace(
+            self,
+            tokens=max(self.tokens // 2, self.floor),
+            rows=max(self.rows // 2, self.floor),
+            positions=max(self.positions // 2, self.floor),
+        )
+
+
+class LocalModel:
+    """Samples from and scores with one loaded transformers model."""
+
+    def __init__(self, model: Any, tokenizer: Any, *, budgets: Budgets, self_check: bool = True) -> None:  # noqa: ANN401
+        """Wraps a model in evaluation mode and its tokenizer."""
+        self.model = model
+        self.budgets = budgets
+        ends = getattr(model.generation_config, "eos_token_id", None)
+        self.tokens = Tokenization(tokenizer, end_ids=ends if isinstance(ends, list) else [ends] if ends is not None else [])
+        self.network = self._packed(self_check=self_check)
+        self.max_positions = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**31)
+
+    def _packed(self, *, self_check: bool) -> Network | None:
+        """The model for packed strings, or `None` where the self-check says that it would not be exact."""
+        try:
+            network = Network(self.model)
+            with torch.inference_mode():
+                error = packing_error(network) if self_check else 0.0
+        except UnsupportedArchitectureError as unsupported:
+            reason = str(unsupported)
+        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError, AssertionError) as failure:
+            reason = f"{type(failure).__name__}: {failure}"
+        else:
+            if error <= tolerance(self.model.dtype):
+                return network
+            reason = f"packed scores differ from single ones by {error:.2g} nats"
+        _logger.warning(
+            "%s cannot run packed strings exactly (%s); it is run in plain padded batches, several times slower.",
+            type(self.model).__name__,
+            reason,
+        )
+        return None
+
+    def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
+        """Exact log-probabilities of every continuation of every request."""
+        groups = [self.tokens.strings(request) for request in requests]
+        strings = list(dict.fromkeys(string for group in groups for string in group))
+        for string in strings:
+            self._check_length(len(string.prefix) + len(string.continuation), 0)
+        if not strings:
+            return ScoreResult(scores=())
+        logprobs, usage = self._with_memory(lambda budgets: self._score(strings, budgets))
+        total = {string: float(values.sum()) for string, values in zip(strings, logprobs, strict=True)}
+        if not all(np.isfinite(value) or value == -np.inf for value in total.values()):
+            msg = f"The model returned NaN log-probabilities in {self.model.dtype}; load it with dtype='float32'."
+            raise EngineError(msg)
+        scores = tuple(
+            ContinuationScores(
+                logprobs=np.array([total[string] for string in group]),
+                tokens=np.array([len(string.continuation) for string in group]),
+            )
+            for group in groups
+        )
+        asked = sum(len(s.prefix) + len(s.continuation) for group in groups for s in group)
+        return ScoreResult(scores=scores, usage=replace(usage, input_tokens=asked))
+
+    def _score(self, strings: list[TokenString], budgets: Budgets) -> tuple[list[NDArray[np.float64]], Usage]:
+        with torch.inference_mode():
+            if self.network is None:
+                batch = max(budgets.rows // 8, 1)
+                read = sum(len(s.prefix) + len(s.continuation) for s in strings)
+                usage = Usage(computed_tokens=read, head_rows=read, forwards=-(-len(strings) // batch))
+                return score_plain(self.model, strings, batch_size=batch), usage
+            forest = Forest.build(strings)
+            plan = make_plan(forest, token_budget=budgets.tokens)
+            logprobs = score_strings(self.network, forest, plan, strings, row_budget=budgets.rows)
+            usage = Usage(computed_tokens=plan.computed_tokens, head_rows=plan.head_rows, forwards=len(plan.steps))
+            return logprobs, usage
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
+        """`settings.n` samples of each prompt; the same prompt and seed give the same samples in any batch."""
+        ids = [self.tokens.prompt_ids(prompt) for prompt in prompts]
+        for prompt in ids:
+            self._check_length(len(prompt), settings.max_new_tokens)
+        results: list[tuple[Sample, ...]] = [()] * len(prompts)
+        usage = Usage(input_tokens=sum(map(len, ids)))
+        for group in self._groups(ids, settings):
+            drawn, cost = self._with_memory(lambda budgets, g=group: self._draw([ids[i] for i in g], settings, budgets))
+            usage += cost
+            for number, forks in zip(group, drawn, strict=True):
+                results[number] = tuple(self._sample(prompts[number], fork, settings) for fork in forks)
+        return SampleResult(samples=tuple(results), usage=usage)
+
+    def _groups(self, ids: list[list[int]], settings: SamplingSettings) -> list[list[int]]:
+        """Prompts that are sampled together: of similar length, and within the position budget."""
+        groups: list[list[int]] = []
+        for number in sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i)):
+            room = settings.n * settings.max_new_tokens
+            full = groups and (len(groups[-1]) + 1) * (len(ids[groups[-1][0]]) + room) > self.budgets.positions
+            if not groups or full or self.network is None:
+                groups.append([])
+            groups[-1].append(number)
+        return groups
+
+    def _draw(
+        self, ids: list[list[int]], settings: SamplingSettings, budgets: Budgets
+    ) -> tuple[list[list[Fork]], Usage]:
+        seeds = [[settings.seed, zlib.crc32(np.array(prompt, dtype="<u4").tobytes())] for prompt in ids]
+        end_ids = self.tokens.end_ids
+        with torch.inference_mode():
+            if self.network is None:
+                forks = [
+                    draw_plain(
+                        self.model, self.tokens.tokenizer, prompt, settings, index=i, seed=sum(seeds[i]), end_ids=end_ids
+                    )
+                    for i, prompt in enumerate(ids)
+                ]
+                computed, passes, rows = sum(map(len, ids)), settings.max_new_tokens, len(ids)
+            else:
+                room = settings.n * settings.max_new_tokens
+                start = prefill(self.network, ids, room=room, token_budget=budgets.tokens)
+                forks, computed, passes = draw(
+                    self.network, start, settings, end_ids=end_ids, seeds=seeds, finished=self._stopper(settings.stop)
+                )
+                rows = start.plan.head_rows + computed
+                computed, passes = computed + start.plan.computed_tokens, passes + len(start.plan.steps)
+        sampled = sum(len(fork.ids) for group in forks for fork in group)
+        return forks, Usage(computed_tokens=computed, sampled_tokens=sampled, head_rows=rows, forwards=passes)
+
+    def _stopper(self, stop: tuple[str, ...]) -> Callable[[Fork], bool]:
+        # A token is at least one byte, so a stop string that ends here lies within this many tokens.
+        window = max((len(text.encode()) for text in stop), default=0) + 4
+
+        def stopped(fork: Fork) -> bool:
+            return bool(stop) and any(text in self.tokens.text(fork.ids[-window:]) for text in stop)
+
+        return stopped
+
+    def _sample(self, prompt: Prompt, fork: Fork, settings: SamplingSettings) -> Sample:
+        ended = bool(fork.ids) and fork.ids[-1] in self.tokens.end_ids
+        body = fork.ids[:-1] if ended else fork.ids
+        text = self.tokens.text(body)
+        cuts = [text.index(stop) for stop in settings.stop if stop in text]
+        if cuts:
+            text = text[: min(cuts)]
+            # The stop string may begin inside a token; then no tokens of the sample are exactly the text.
+            body = next((body[:k] for k in range(len(body), -1, -1) if self.tokens.text(body[:k]) == text), [])
+        return Sample(
+            text=text,
+            tokens=len(fork.ids),
+            logprob=float(sum(fork.logprobs[: len(body)])),
+            end_logprob=fork.logprobs[-1] if ended and not cuts else None,
+            finish="stop" if cuts else "end" if ended else "length",
+            canonical=bool(body) and self.tokens.is_canonical(prompt, text, body),
+        )
+
+    def _check_length(self, length: int, new: int) -> None:
+        if length + new > self.max_positions:
+            msg = (
+                f"The prompt has {length} tokens{f' and `max_new_tokens` is {new}' if new else ''}; the model reads at "
+                f"most {self.max_positions}. Shorten the question, its context or the answers."
+            )
+            raise InvalidInputError(msg)
+
+    def _with_memory(self, run: Callable[[Budgets], _T]) -> _T:
+        """Runs with the budgets; when the device is out of memory, again with half of them, down to the floor."""
+        while True:
+            try:
+                return run(self.budgets)
+            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+                if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
+                    raise
+                smaller = self.budgets.halved()
+                if smaller == self.budgets:
+                    msg = "Out of memory at the smallest budgets; shorten the prompts, lower `n`, or load in a smaller dtype."
+                    raise EngineMemoryError(msg) from error
+                _logger.warning("out of memory; going on with budgets %s", smaller)
+                self.budgets = smaller
+            if torch.cuda.is_available():
+                torch.cuda.empty_cache()
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    """On the CPU torch reports exhausted memory as a plain RuntimeError."""
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "alloc" in str(error).lower()

@@ -1,0 +1,266 @@
+"""Draws n continuations of each prompt from one prefill.
+
+Token ids in, token ids and untruncated log-probabilities out. The forks of a prompt are not batch rows with a copy of
+the prompt each: they are nodes of one sequence over one prompt's keys and values, and a mask keeps them apart. Forks
+that have finished leave the sequence.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from langchain_consensus.engine.forest import Forest, TokenString
+from langchain_consensus.engine.plan import Plan, Step, make_plan
+from langchain_consensus.engine.scoring import run_steps
+from langchain_consensus.engine.trunk_cache import TrunkCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from langchain_consensus.engine.base import SamplingSettings
+    from langchain_consensus.engine.network import Network
+
+__all__ = ["Fork", "Prefill", "draw", "prefill", "truncated"]
+
+_PROMPT, _NOBODY = -1, -2
+"""Owners of a cache position that all forks see, and that none sees."""
+
+
+@dataclass(kw_only=True, slots=True)
+class Fork:
+    """One sample in the making.
+
+    Attributes:
+        prompt: Index of its prompt in the batch.
+        ids: Tokens drawn so far, the end token included.
+        logprobs: Their untruncated log-probabilities.
+        done: Whether it draws no more.
+    """
+
+    prompt: int
+    ids: list[int] = field(default_factory=list)
+    logprobs: list[float] = field(default_factory=list)
+    done: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Prefill:
+    """Prompts that went through the network.
+
+    Attributes:
+        plan: How they went.
+        lengths: `[P]` tokens of each prompt.
+        logits: `[P, vocabulary]` float32, for the first token of the answers.
+        layers: Keys and values of every layer, `[P, heads, longest + room, head_dim]`.
+    """
+
+    plan: Plan
+    lengths: NDArray[np.int64]
+    logits: torch.Tensor
+    layers: list[tuple[torch.Tensor, torch.Tensor]]
+
+
+def prefill(network: Network, prompts: Sequence[Sequence[int]], *, room: int, token_budget: int) -> Prefill:
+    """Computes every distinct prefix of `prompts` once and lays each prompt's keys and values out in a row.
+
+    Args:
+        network: The model.
+        prompts: Token ids, none empty.
+        room: Positions to leave behind the longest prompt for what will be drawn.
+        token_budget: Tokens of one forward.
+    """
+    # The forest reads all but a string's last token; a dummy continuation makes it read the whole prompt.
+    forest = Forest.build([TokenString(prefix=tuple(ids), continuation=(0,)) for ids in prompts])
+    plan = make_plan(forest, token_budget=token_budget)
+    store: list[tuple[torch.Tensor, torch.Tensor]] = []
+
+    def keep(step: Step, cache: TrunkCache) -> None:
+        nodes = torch.from_numpy(step.nodes).to(network.device)
+        for layer, (keys, values) in enumerate(cache.layers_kept()):
+            if len(store) <= layer:
+                store.append((_like(keys, len(forest)), _like(values, len(forest))))
+            for states, kept in zip((keys, values), store[layer], strict=True):
+                kept[:, :, nodes] = states[:, :, step.base : step.base + len(step.nodes)]
+
+    last = torch.empty(0)
+    for step, hidden in run_steps(network, forest, plan, on_keys=keep):
+        mine = np.flatnonzero(np.isin(forest.paths_end, step.nodes))
+        if len(mine):
+            rows = np.searchsorted(step.nodes, forest.paths_end[mine])
+            found = hidden[0, torch.from_numpy(rows).to(hidden.device)]
+            last = last if len(last) else found.new_empty(len(prompts), found.shape[-1])
+            last[torch.from_numpy(mine).to(hidden.device)] = found
+    lengths = np.array([len(ids) for ids in prompts])
+    longest = int(lengths.max())
+    paths = torch.zeros(len(prompts), longest, dtype=torch.int64)
+    for number, end in enumerate(forest.paths_end):
+        paths[number, : lengths[number]] = torch.from_numpy(forest.path(int(end)))
+    layers = [(_rows(keys, paths, room), _rows(values, paths, room)) for keys, values in store]
+    return Prefill(plan=plan, lengths=lengths, logits=network.logits(last), layers=layers)
+
+
+def draw(
+    network: Network,
+    start: Prefill,
+    settings: SamplingSettings,
+    *,
+    end_ids: frozenset[int],
+    seeds: Sequence[Sequence[int]],
+    finished: Callable[[Fork], bool],
+) -> tuple[list[list[Fork]], int, int]:
+    """Draws `settings.n` forks of each prompt; also returns the tokens that went through the network and the forwards.
+
+    Args:
+        network: The model.
+        start: The prompts' prefill, with room for `n * max_new_tokens` positions.
+        settings: How to draw.
+        end_ids: Tokens that end a fork.
+        seeds: For each prompt what its random numbers depend on, so that they do not depend on the batch.
+        finished: Called after every token of a fork; says whether a stop string has ended it.
+    """
+    uniforms = [np.random.default_rng(list(seed)).random((settings.n, settings.max_new_tokens)) for seed in seeds]
+    forks = [[Fork(prompt=p) for _ in range(settings.n)] for p in range(len(seeds))]
+    everyone = [(fork, p, uniforms[p][j]) for p, group in enumerate(forks) for j, fork in enumerate(group)]
+    _extend(everyone, start.logits, settings, end_ids, finished, rows=[p for _, p, _ in everyone])
+    sequence = _Sequence(network, start, forks)
+    computed = passes = 0
+    while any(not fork.done for fork, _, _ in everyone):
+        logits, order = sequence.advance()
+        computed, passes = computed + len(order), passes + 1
+        drawn = {id(fork): u for fork, _, u in everyone}
+        entries = [(fork, fork.prompt, drawn[id(fork)]) for fork in order]
+        _extend(entries, logits, settings, end_ids, finished, rows=range(len(entries)))
+    return forks, computed, passes
+
+
+class _Sequence:
+    """The prompts' rows in the cache and the forks that still grow behind them."""
+
+    def __init__(self, network: Network, start: Prefill, forks: list[list[Fork]]) -> None:
+        self.network = network
+        self.rows = [list(group) for group in forks]
+        self.lengths = start.lengths
+        longest = int(start.lengths.max())
+        self.cache = TrunkCache(capacity=start.layers[0][0].shape[2])
+        self.cache.adopt(start.layers, length=longest)
+        inside = np.arange(longest)[None, :] < start.lengths[:, None]
+        self.owner = np.where(inside, _PROMPT, _NOBODY)  # [P, S] who sees each cache position
+        self.key_positions = np.broadcast_to(np.arange(longest), inside.shape)
+        self.numbers = {id(fork): j for group in forks for j, fork in enumerate(group)}
+
+    def advance(self) -> tuple[torch.Tensor, list[Fork]]:
+        """One forward over the newest token of every fork that is not done; `[F, vocabulary]` logits and the forks."""
+        self._drop_finished_prompts()
+        active = [[fork for fork in group if not fork.done] for group in self.rows]
+        width = max(len(group) for group in active)
+        shape = (len(active), width)
+        tokens, owners = np.zeros(shape, dtype=np.int64), np.full(shape, _NOBODY)
+        positions = np.zeros(shape, dtype=np.int64)
+        for row, group in enumerate(active):
+            for column, fork in enumerate(group):
+                tokens[row, column] = fork.ids[-1]
+                owners[row, column] = self.numbers[id(fork)]
+                positions[row, column] = self.lengths[row] + len(fork.ids) - 1
+        self.owner = np.concatenate([self.owner, owners], axis=1)
+        self.key_positions = np.concatenate([self.key_positions, positions], axis=1)
+        mine = self.owner[:, None, :] == owners[:, :, None]
+        # A filler column sees the prompt alone: an empty row of the mask would give NaN.
+        visible = (self.owner == _PROMPT)[:, None, :] | (mine & (owners != _NOBODY)[:, :, None])
+        hidden = self.network.hidden(
+            tokens=tokens, positions=positions, visible=visible, key_positions=self.key_positions, cache=self.cache
+        )
+        self.cache.length += width
+        filled = torch.from_numpy(owners != _NOBODY).to(hidden.device)
+        return self.network.logits(hidden[filled]), [fork for group in active for fork in group]
+
+    def _drop_finished_prompts(self) -> None:
+        """Takes prompts without live forks out of the cache once they are half of it: fewer copies than one by one."""
+        alive = [row for row, group in enumerate(self.rows) if any(not fork.done for fork in group)]
+        if 2 * len(alive) > len(self.rows):
+            return
+        index = torch.tensor(alive, device=self.network.device)
+        layers = [(keys[index], values[index]) for keys, values in self.cache.layers_kept()]
+        self.cache.adopt(layers, length=self.cache.length)
+        self.rows = [self.rows[row] for row in alive]
+        self.lengths, self.owner = self.lengths[alive], self.owner[alive]
+        self.key_positions = self.key_positions[alive]
+
+
+def _extend(
+    entries: Sequence[tuple[Fork, int, NDArray[np.float64]]],
+    logits: torch.Tensor,
+    settings: SamplingSettings,
+    end_ids: frozenset[int],
+    finished: Callable[[Fork], bool],
+    *,
+    rows: Sequence[int],
+) -> None:
+    """Draws one token for each entry from the row of `logits` that belongs to it."""
+    index = torch.tensor(list(rows), device=logits.device)
+    uniforms = torch.tensor([u[len(fork.ids)] for fork, _, u in entries], dtype=torch.float64)
+    tokens = _pick(logits, index, uniforms, settings) if settings.temperature else logits.argmax(-1)[index]
+    logprobs = (logits[index, tokens] - torch.logsumexp(logits, dim=-1)[index]).double().cpu().tolist()
+    for (fork, _, _), token, logprob in zip(entries, tokens.tolist(), logprobs, strict=True):
+        fork.ids.append(token)
+        fork.logprobs.append(logprob)
+        fork.done = token in end_ids or len(fork.ids) >= settings.max_new_tokens or finished(fork)
+
+
+def truncated(logits: torch.Tensor, settings: SamplingSettings) -> tuple[torch.Tensor, torch.Tensor]:
+    """Temperature, top-k, top-p and min-p, in transformers' order and, but for top-k, by transformers' own warpers.
+
+    Top-k comes first and leaves k columns, so that top-p sorts those and not the vocabulary; the outcome is the same.
+
+    Args:
+        logits: `[R, vocabulary]`.
+        settings: The four numbers; the temperature is above 0.
+
+    Returns:
+        `[R, K]` the logits that remain, minus infinity where dropped, and `[R, K]` the token of each.
+    """
+    from transformers.generation.logits_process import (  # noqa: PLC0415
+        LogitsProcessorList,
+        MinPLogitsWarper,
+        TemperatureLogitsWarper,
+        TopPLogitsWarper,
+    )
+
+    columns = min(settings.top_k, logits.shape[-1]) or logits.shape[-1]
+    if columns < logits.shape[-1]:
+        values, tokens = logits.topk(columns, dim=-1)
+    else:
+        values, tokens = logits.clone(), torch.arange(columns, device=logits.device).expand(logits.shape)
+    warpers = LogitsProcessorList([TemperatureLogitsWarper(float(settings.temperature))])
+    if settings.top_p < 1:
+        warpers.append(TopPLogitsWarper(settings.top_p))
+    if settings.min_p:
+        warpers.append(MinPLogitsWarper(settings.min_p))
+    return warpers(tokens, values), tokens
+
+
+def _pick(logits: torch.Tensor, rows: torch.Tensor, uniforms: torch.Tensor, settings: SamplingSettings) -> torch.Tensor:
+    """The token at which the cumulative probability of `logits[rows]` first exceeds each uniform number."""
+    values, tokens = truncated(logits, settings)
+    cumulative = torch.softmax(values.double(), dim=-1).cumsum(dim=-1)[rows]
+    threshold = uniforms.to(logits.device) * cumulative[:, -1]
+    columns = torch.searchsorted(cumulative, threshold[:, None], right=True).clamp_(max=values.shape[-1] - 1)
+    return tokens[rows].gather(1, columns)[:, 0]
+
+
+def _like(states: torch.Tensor, length: int) -> torch.Tensor:
+    return states.new_empty(*states.shape[:2], length, states.shape[-1])
+
+
+def _rows(store: torch.Tensor, paths: torch.Tensor, room: int) -> torch.Tensor:
+    """`[P, heads, longest + room, width]`: the nodes' states of each path, and room behind them."""
+    _, heads, _, width = store.shape
+    prompts, longest = paths.shape
+    rows = store.new_empty(prompts, heads, longest + room, width)
+    rows[:, :, :longest] = store[0][:, paths.to(store.device)].transpose(0, 1)
+    return rows

@@ -1,0 +1,103 @@
+"""Runs a plan: the forest's nodes through the network, the vocabulary projection where a score needs it.
+
+Token ids in, log-probabilities out. Tokenizers and prompts are unknown here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from langchain_consensus.engine.trunk_cache import TrunkCache
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from langchain_consensus.engine.forest import Forest, TokenString
+    from langchain_consensus.engine.network import Network
+    from langchain_consensus.engine.plan import Plan, Step
+
+__all__ = ["run_steps", "score_strings"]
+
+
+def score_strings(
+    network: Network, forest: Forest, plan: Plan, strings: Sequence[TokenString], *, row_budget: int
+) -> list[NDArray[np.float64]]:
+    """For each string the log-probability of every continuation token, `[len(continuation)]` in nats.
+
+    Args:
+        network: The model.
+        forest: The forest of `strings`.
+        plan: The plan of `forest`.
+        strings: What to score.
+        row_budget: Rows of the vocabulary projection held at a time; it bounds memory at rows x vocabulary floats.
+    """
+    # Each (node, next token) is scored once, whichever strings share it.
+    nodes = np.concatenate(forest.rows)
+    targets = np.concatenate([np.array(s.continuation, dtype=np.int64) for s in strings])
+    pairs, where = np.unique(np.stack([nodes, targets], axis=1), axis=0, return_inverse=True)
+    logprobs = np.full(len(pairs), np.nan)
+    for step, hidden in run_steps(network, forest, plan):
+        first, last = np.searchsorted(pairs[:, 0], [step.nodes[0], step.nodes[-1] + 1])
+        mine = np.arange(first, last)
+        mine = mine[np.isin(pairs[mine, 0], step.nodes)]
+        if len(mine):
+            local = np.searchsorted(step.nodes, pairs[mine, 0])
+            logprobs[mine] = _row_logprobs(network, hidden[0], local, pairs[mine, 1], row_budget)
+    ends = np.cumsum([len(s.continuation) for s in strings])
+    return np.split(logprobs[where.reshape(-1)], ends[:-1])
+
+
+def run_steps(
+    network: Network,
+    forest: Forest,
+    plan: Plan,
+    *,
+    on_keys: Callable[[Step, TrunkCache], None] | None = None,
+) -> Iterator[tuple[Step, torch.Tensor]]:
+    """Yields each step with its last hidden states `[1, L, hidden]`.
+
+    Args:
+        network: The model.
+        forest: What the plan is for.
+        plan: The forwards.
+        on_keys: Called after each forward, while the cache still holds the keys of all its nodes, behind `cache.length`.
+    """
+    cache = TrunkCache(capacity=max((s.base + len(s.nodes) for s in plan.steps), default=0))
+    for step in plan.steps:
+        cache.length = step.base
+        nodes = step.nodes
+        ancestors = (nodes[None, :] <= nodes[:, None]) & (nodes[:, None] < forest.subtree_end[nodes][None, :])
+        visible = np.concatenate([np.ones((len(nodes), step.base), dtype=np.bool_), ancestors], axis=1)
+        positions = forest.depth[nodes]
+        hidden = network.hidden(
+            tokens=forest.tokens[nodes][None],
+            positions=positions[None],
+            visible=visible[None],
+            key_positions=np.concatenate([np.arange(step.base), positions])[None],
+            cache=cache,
+        )
+        if on_keys is not None:
+            on_keys(step, cache)
+        yield step, hidden
+
+
+def _row_logprobs(
+    network: Network, hidden: torch.Tensor, rows: NDArray[np.int64], targets: NDArray[np.int64], row_budget: int
+) -> NDArray[np.float64]:
+    """Log P(target) at each of `rows` (ascending, repeats allowed): the projection runs once a distinct row."""
+    distinct, where = np.unique(rows, return_inverse=True)
+    result = np.empty(len(rows))
+    for start in range(0, len(distinct), row_budget):
+        chunk = distinct[start : start + row_budget]
+        logits = network.logits(hidden[torch.from_numpy(chunk).to(hidden.device)])
+        normaliser = torch.logsumexp(logits, dim=-1)
+        mine = (where >= start) & (where < start + len(chunk))
+        local = torch.from_numpy(where[mine] - start).to(logits.device)
+        wanted = torch.from_numpy(targets[mine]).to(logits.device)
+        result[mine] = (logits[local, wanted] - normaliser[local]).double().cpu().numpy()
+    return result

@@ -1,0 +1,152 @@
+"""Prompts and continuations in, token ids out: the only module that touches a tokenizer.
+
+Text is tokenised once, as the model would see it: prompt and continuation together. The split between them is made on
+token ids, at the longest prefix that all continuations of a request share with the prompt's own tokens. Where a merge
+crosses the boundary (a prompt that ends in a space, say) that shared prefix is shorter than the prompt, and the rest of
+the prompt is scored with every continuation alike, so that they stay comparable.
+
+What users, documents and models wrote is data: a special token's name inside it is encoded as ordinary text.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from langchain_consensus.engine.forest import TokenString
+from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.prompts import ChatPrompt, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_consensus.engine.base import ScoreRequest
+    from langchain_consensus.prompts import Prompt
+
+__all__ = ["Tokenization"]
+
+_PRIVATE = range(0xE000, 0xF8FF)
+"""Unicode's private-use characters: one that occurs nowhere in the text marks where a special token's name was."""
+
+
+class Tokenization:
+    """Renders and tokenises for one model; the tokenizer's settings are left as they were found."""
+
+    def __init__(self, tokenizer: Any, *, end_ids: Sequence[int] = ()) -> None:  # noqa: ANN401
+        """Wraps `tokenizer`.
+
+        Args:
+            tokenizer: A transformers tokenizer.
+            end_ids: Ids that end a generation, as the model's generation config lists them; the tokenizer's own end
+                token is added.
+        """
+        self.tokenizer = tokenizer
+        own = tokenizer.eos_token_id
+        self.end_ids = frozenset((*end_ids, own) if own is not None else end_ids)
+        names = sorted((name for name in tokenizer.get_added_vocab() if name.strip()), key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, names))) if names else None
+        self._end_id = self._turn_end() if self.is_chat else own
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the tokenizer has a chat template."""
+        return bool(getattr(self.tokenizer, "chat_template", None))
+
+    def prompt_ids(self, prompt: Prompt) -> list[int]:
+        """The ids of `prompt`, ready for the first token of the answer."""
+        return self._ids(prompt, "")
+
+    def strings(self, request: ScoreRequest) -> list[TokenString]:
+        """The token strings of a request, all with the same prefix."""
+        alone = self._ids(request.prompt, "")
+        full = [self._ids(request.prompt, continuation) for continuation in request.continuations]
+        split = min(_shared(alone, ids) for ids in full)
+        if split == 0:
+            # The model predicts nothing before its first token, so one token at least must stand there unchanged.
+            msg = "The prompt is too short: its first token already depends on the continuation; begin it with a text."
+            raise InvalidInputError(msg)
+        end = []
+        if request.end_token:
+            if self._end_id is None:
+                msg = "`end_token` is True, and the tokenizer has no end token; score without it."
+                raise InvalidInputError(msg)
+            end = [self._end_id]
+        for ids, text in zip(full, request.continuations, strict=True):
+            if len(ids) <= split:
+                msg = f"`continuations` holds {text!r}, which adds no token of its own to the prompt; give a visible text."
+                raise InvalidInputError(msg)
+        return [TokenString(prefix=tuple(ids[:split]), continuation=(*ids[split:], *end)) for ids in full]
+
+    def is_canonical(self, prompt: Prompt, text: str, ids: Sequence[int]) -> bool:
+        """Whether tokenising `prompt` and `text` together gives the prompt's tokens and then `ids`."""
+        return self._ids(prompt, text) == [*self._ids(prompt, ""), *ids]
+
+    def text(self, ids: Sequence[int]) -> str:
+        """The text of sampled ids, special tokens left out."""
+        decoded: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return decoded
+
+    def plain_ids(self, text: str) -> list[int]:
+        """The ids of `text` alone, no special tokens added."""
+        return self._encode(text, add_special_tokens=False)
+
+    def _ids(self, prompt: Prompt, continuation: str) -> list[int]:
+        if isinstance(prompt, ChatPrompt):
+            mark = self._mark("".join(m.content for m in prompt.messages) + continuation)
+            messages = [Message(role=m.role, content=self._hide(m.content, mark)) for m in prompt.messages]
+            rendered = self._render(messages) + self._hide(continuation, mark)
+            return self._reveal(rendered, mark, add_special_tokens=False)
+        mark = self._mark(prompt.text + continuation)
+        return self._reveal(self._hide(prompt.text + continuation, mark), mark, add_special_tokens=True)
+
+    def _render(self, messages: Sequence[Message], **options: object) -> str:
+        if not self.is_chat:
+            msg = "The wording is a chat and the model has no chat template; use a text wording such as 'qa'."
+            raise InvalidInputError(msg)
+        turns = [{"role": message.role, "content": message.content} for message in messages]
+        settings = {"tokenize": False, "add_generation_prompt": True, **options}
+        rendered: str = self.tokenizer.apply_chat_template(turns, **settings)
+        return rendered
+
+    def _mark(self, text: str) -> str:
+        """A character that does not occur in `text`."""
+        return next(chr(code) for code in _PRIVATE if chr(code) not in text)
+
+    def _hide(self, text: str, mark: str) -> str:
+        """`text` with every special token's name fenced by `mark`, so that it survives rendering and is found again."""
+        return self._special.sub(lambda found: f"{mark}{found.group()}{mark}", text) if self._special else text
+
+    def _reveal(self, rendered: str, mark: str, *, add_special_tokens: bool) -> list[int]:
+        """Encodes what the template wrote as it stands, and the fenced names as ordinary text."""
+        pieces = rendered.split(mark)
+        ids = self._encode(pieces[0], add_special_tokens=add_special_tokens)
+        for number, piece in enumerate(pieces[1:], start=1):
+            if number % 2:
+                # Cut after its first character, a special token's name is no special token's name.
+                ids += self._encode(piece[:1], add_special_tokens=False) + self._encode(piece[1:], add_special_tokens=False)
+            else:
+                ids += self._encode(piece, add_special_tokens=False)
+        return ids
+
+    def _encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        try:
+            ids = list(self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"])
+        except UnicodeEncodeError as error:
+            msg = f"The text holds an unpaired surrogate at character {error.start}; remove it or decode the text again."
+            raise InvalidInputError(msg) from error
+        # Some tokenizers close every text with their end token; a prompt goes on.
+        while add_special_tokens and len(ids) > 1 and ids[-1] == self.tokenizer.eos_token_id:
+            ids.pop()
+        return ids
+
+    def _turn_end(self) -> int | None:
+        """The token with which the chat template closes an assistant's turn; it need not be the end-of-text token."""
+        word = "turn"
+        turns = [Message(role="user", content="x"), Message(role="assistant", content=word)]
+        closing = self._render(turns, add_generation_prompt=False).rpartition(word)[2]
+        ids = self.tokenizer(closing, add_special_tokens=False, verbose=False)["input_ids"]
+        return next((token for token in ids if token in self.end_ids), self.tokenizer.eos_token_id)
+
+
+def _shared(a: Sequence[int], b: Sequence[int]) -> int:
+    return next((i for i, (x, y) in enumerate(zip(a, b, strict=False)) if x != y), min(len(a), len(b)))

@@ -1,0 +1,157 @@
+"""`TransformersEngine`: an `Engine` on this machine's GPU or CPU.
+
+Nothing is loaded, downloaded or converted until the first call. One lock a loaded model: calls from many threads wait
+for each other (fast tokenizers and a shared key-value cache allow no other way).
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
+from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
+from langchain_consensus.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
+    from langchain_consensus.engine.local_model import LocalModel
+    from langchain_consensus.prompts import Prompt
+
+__all__ = ["TransformersEngine"]
+
+
+class TransformersEngine:
+    """A transformers causal language model, by name or as objects that the caller owns.
+
+    Example:
+        ```python
+        engine = TransformersEngine("Qwen/Qwen2.5-1.5B-Instruct")
+        engine = TransformersEngine.from_model(model, tokenizer)
+        ```
+    """
+
+    def __init__(
+        self,
+        model_id: str = DEFAULT_EMBEDDED_MODEL,
+        *,
+        dtype: str = "auto",
+        device_map: str | dict[str, Any] | None = None,
+        revision: str | None = None,
+        trust_remote_code: bool = False,
+        cache_dir: str | Path | None = None,
+        token_budget: int = 512,
+        row_budget: int = 64,
+    ) -> None:
+        """Remembers what to load; the first call loads it.
+
+        Args:
+            model_id: The name of an embedded model, a folder, a `.gguf` file or a hub id.
+            dtype: A torch dtype's name; `auto` is bfloat16 on CUDA and float32 elsewhere.
+            device_map: As transformers takes it; `None` is the first CUDA device, or the CPU.
+            revision: A branch, tag or commit on the hub.
+            trust_remote_code: Runs Python from the model's repository; leave it `False` unless you have read that code.
+            cache_dir: Where converted GGUF files are kept; `None` is the user's cache folder.
+            token_budget: Tokens of one forward, at least 16; it bounds the memory of activations.
+            row_budget: Rows of the vocabulary projection held at a time, at least 1.
+        """
+        if not isinstance(model_id, str) or not model_id.strip():
+            names = sorted(EMBEDDED_MODELS)
+            msg = f"`model_id` is {model_id!r}; it must be a hub id, a folder, a .gguf file or one of {names}."
+            raise InvalidInputError(msg)
+        for name, value, least in (("token_budget", token_budget, 16), ("row_budget", row_budget, 1)):
+            if not isinstance(value, int) or value < least:
+                msg = f"`{name}` is {value!r}; it must be a whole number of at least {least}."
+                raise InvalidInputError(msg)
+        self._name = model_id
+        self._options = LoadOptions(
+            dtype=dtype,
+            device_map=device_map,
+            revision=revision,
+            trust_remote_code=trust_remote_code,
+            cache_dir=None if cache_dir is None else Path(cache_dir),
+        )
+        self._token_budget, self._row_budget = token_budget, row_budget
+        self._lock = threading.RLock()
+        self._loaded: LocalModel | None = None
+        self._owned: tuple[Any, Any] | None = None
+
+    @classmethod
+    def from_model(
+        cls, model: Any, tokenizer: Any, *, name: str | None = None, token_budget: int = 512, row_budget: int = 64  # noqa: ANN401
+    ) -> Self:
+        """An engine on a model and tokenizer that the caller owns; neither is changed.
+
+        Args:
+            model: A transformers causal language model. It is put into evaluation mode for the time of a call.
+            tokenizer: Its tokenizer.
+            name: What results call it; by default the model's own `name_or_path`.
+            token_budget: As in the constructor.
+            row_budget: As in the constructor.
+        """
+        known = name or getattr(model, "name_or_path", "") or type(model).__name__
+        engine = cls(known, token_budget=token_budget, row_budget=row_budget)
+        engine._owned = (model, tokenizer)
+        return engine
+
+    @property
+    def name(self) -> str:
+        """The model's id."""
+        return self._name
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the model has a chat template; for a model that is not embedded this loads it."""
+        known = EMBEDDED_MODELS.get(self._name)
+        return known.is_chat if known is not None and self._owned is None else self._model().tokens.is_chat
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
+        """`settings.n` samples of each prompt, from one prefill each."""
+        with self._lock, _Evaluation(self._model().model):
+            return self._model().sample(prompts, settings)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
+        """Exact log-probabilities of every continuation of every request; every distinct prefix token is computed once."""
+        with self._lock, _Evaluation(self._model().model):
+            return self._model().score(requests)
+
+    def token_ids(self, text: str) -> list[int]:
+        """The ids of `text` alone, no special tokens added."""
+        with self._lock:
+            return self._model().tokens.plain_ids(text)
+
+    def _model(self) -> LocalModel:
+        with self._lock:
+            if self._loaded is None:
+                require_local()
+                from langchain_consensus.engine.local_model import Budgets, LocalModel  # noqa: PLC0415
+
+                if self._owned is not None:
+                    model, tokenizer = self._owned
+                else:
+                    source = resolve(self._name, self._options)
+                    tokenizer = load_tokenizer(source, self._options)
+                    model = load_model(source, self._options)
+                budgets = Budgets(tokens=self._token_budget, rows=self._row_budget)
+                with _Evaluation(model):
+                    self._loaded = LocalModel(model, tokenizer, budgets=budgets)
+            return self._loaded
+
+
+class _Evaluation:
+    """Puts a model that its owner left in training mode into evaluation mode, and back."""
+
+    def __init__(self, model: Any) -> None:  # noqa: ANN401
+        self._model = model
+        self._training = bool(model.training)
+
+    def __enter__(self) -> None:
+        if self._training:
+            self._model.eval()
+
+    def __exit__(self, *args: object) -> None:
+        if self._training:
+            self._model.train()

@@ -1,0 +1,56 @@
+"""The errors of this package, under one base class.
+
+    ConsensusError
+    ├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
+    ├── MissingDependencyError (also ImportError)   an extra is not installed; the message has the pip command
+    ├── SolverError                                 a game was not solved; carries the Outcome
+    ├── LowConfidenceError                          an answer is below the threshold that the caller set
+    └── EngineError                                 the model or its server failed
+        ├── ModelLoadError                          weights are missing, damaged or of a kind that is not accepted
+        └── EngineMemoryError                       out of memory after every budget was halved to its floor
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "ConsensusError",
+    "EngineError",
+    "EngineMemoryError",
+    "InvalidInputError",
+    "LowConfidenceError",
+    "MissingDependencyError",
+    "ModelLoadError",
+    "SolverError",
+]
+
+
+class ConsensusError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+
+class InvalidInputError(ConsensusError, ValueError):
+    """An argument breaks a rule; the message names it, says what was received, the rule and the remedy."""
+
+
+class MissingDependencyError(ConsensusError, ImportError):
+    """An optional dependency is not installed; the message holds the exact pip command."""
+
+
+class SolverError(ConsensusError):
+    """A solver ended without success; the message is the outcome's sentence."""
+
+
+class LowConfidenceError(ConsensusError):
+    """The best answer is below the confidence that the caller asked for."""
+
+
+class EngineError(ConsensusError):
+    """The model, or the server that runs it, failed."""
+
+
+class ModelLoadError(EngineError):
+    """Weights are missing, damaged, or of a kind that is not accepted."""
+
+
+class EngineMemoryError(EngineError):
+    """The device ran out of memory at the smallest budget; the message says what to lower."""

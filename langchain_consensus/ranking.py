@@ -1,0 +1,257 @@
+"""Step 4: Solution -> Ranking. Every decision rule from the same scores, the chosen order, and the evidence for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from langchain_consensus.diagnosis import warnings_of
+from langchain_consensus.engine.base import Usage
+from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.game import Correctness
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    from langchain_consensus.candidates import Candidates
+    from langchain_consensus.game import Solution
+    from langchain_consensus.prompts import Question, Wording
+    from langchain_consensus.views import Views
+
+    FloatArray = NDArray[np.float64]
+
+__all__ = ["RankedCandidate", "Ranking", "Rule", "SolverEvidence", "ranked", "rule_named"]
+
+_I, _C = Correctness.INCORRECT, Correctness.CORRECT
+
+
+class Rule(StrEnum):
+    """By which score the candidates of a question are ranked; higher is better in each.
+
+    `P` are the model's probabilities, `pi^(1)` the game's anchors (the views, cross-normalised), `pi*` the policies
+    that the solver returns; arXiv:2310.09139, section 4.
+    """
+
+    GENERATOR = "generator"
+    """G: log P(y | x, correct), as the wording normalises its length."""
+    DISCRIMINATOR = "discriminator"
+    """D: pi_D^(1)(correct | x, y)."""
+    MUTUAL_INFORMATION = "mutual_information"
+    """MI: log P(y | x, correct) + log P(correct | x, y)."""
+    SELF_CONTRASTIVE = "self_contrastive"
+    """SC: pi_G^(1)(y | x, correct)."""
+    NORMALISED_PRODUCT = "normalised_product"
+    """MI*: pi_G^(1)(y | x, correct) pi_D^(1)(correct | x, y)."""
+    MAJORITY = "majority"
+    """How often the candidate was drawn."""
+    ER_GENERATOR = "er_generator"
+    """ER-G: pi_G*(y | x, correct)."""
+    ER_DISCRIMINATOR = "er_discriminator"
+    """ER-D: pi_D*(correct | x, y)."""
+
+
+def rule_named(name: str) -> Rule:
+    """The rule called `name`.
+
+    Raises:
+        InvalidInputError: If there is none; the message lists them.
+    """
+    try:
+        return Rule(name)
+    except ValueError:
+        msg = f"`rule` is {name!r}; it must be one of {[rule.value for rule in Rule]}."
+        raise InvalidInputError(msg) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankedCandidate:
+    """A candidate with everything that is known of it.
+
+    Attributes:
+        text: The answer.
+        members: All distinct strings that were merged into it.
+        position: Its place among the candidates before ranking, from 0.
+        draws: How often it was drawn.
+        generator_correct: log P(text given question, correct), summed over tokens.
+        generator_incorrect: The same under the incorrect condition.
+        tokens: How many tokens the sums are over.
+        verdict_correct: Log-probability of the verdict word for "correct".
+        verdict_incorrect: Log-probability of the verdict word for "incorrect".
+        scores: The candidate's score under every rule.
+    """
+
+    text: str
+    members: tuple[str, ...]
+    position: int
+    draws: int
+    generator_correct: float
+    generator_incorrect: float
+    tokens: int
+    verdict_correct: float
+    verdict_incorrect: float
+    scores: Mapping[Rule, float]
+
+    @property
+    def verdict(self) -> float:
+        """The judge's raw probability that the answer is correct, from the two verdict words alone."""
+        return float(1 / (1 + np.exp(self.verdict_incorrect - self.verdict_correct)))
+
+    @property
+    def verdict_mass(self) -> float:
+        """Probability on the two verdict words together."""
+        return float(np.exp(self.verdict_correct) + np.exp(self.verdict_incorrect))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SolverEvidence:
+    """How the game was solved: which solver, how it ended, and how far from an equilibrium (see `game.gap`)."""
+
+    name: str
+    outcome: str
+    steps: int
+    gap: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ranking:
+    """The answer to one question, and why.
+
+    Attributes:
+        question: What was asked.
+        candidates: Best first, under `rule`. Ties go to the candidate drawn more often, then to the generator's score,
+            then to the one that came first.
+        rule: By which score they are ordered.
+        confidence: The judge's raw probability, 0 to 1, that the best candidate is correct. It is not calibrated.
+        agreement: How much of their probability the two views put on the same candidates before the game: 1 minus the
+            total variation distance of the anchors, both as distributions over the candidates; 1 if they agree.
+        margin: How far the best candidate's score is above the second's; infinite for a single candidate.
+        warnings: What a reader should know before trusting the answer.
+        solver: The evidence of the game.
+        wording: Name of the wording.
+        model: Name of the model.
+        usage: Tokens that drawing and scoring took.
+    """
+
+    question: Question
+    candidates: tuple[RankedCandidate, ...]
+    rule: Rule
+    confidence: float
+    agreement: float
+    margin: float
+    warnings: tuple[str, ...]
+    solver: SolverEvidence
+    wording: str
+    model: str
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def answer(self) -> str:
+        """The text of the best candidate."""
+        return self.candidates[0].text
+
+    def __str__(self) -> str:
+        """A table of the candidates, best first, with both views before and after the game."""
+        head = ("", "draws", "log P(y|correct)", "P(correct|y)", "G", "D", "ER-G", "ER-D")
+        shown = (Rule.SELF_CONTRASTIVE, Rule.DISCRIMINATOR, Rule.ER_GENERATOR, Rule.ER_DISCRIMINATOR)
+        rows = [
+            (
+                one.text if len(one.text) <= 40 else one.text[:39] + "…",  # noqa: PLR2004
+                str(one.draws),
+                f"{one.generator_correct:.2f}",
+                f"{one.verdict:.2f}",
+                *(f"{one.scores[rule]:.3f}" for rule in shown),
+            )
+            for one in self.candidates
+        ]
+        widths = [max(len(row[column]) for row in (head, *rows)) for column in range(len(head))]
+        lines = [
+            "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
+            for row in (head, *rows)
+        ]
+        found = f"{self.answer}  (rule {self.rule}, confidence {self.confidence:.2f}, agreement {self.agreement:.2f})"
+        notes = [f"! {warning}" for warning in self.warnings]
+        return "\n".join([self.question.text, f"-> {found}", "", *lines, *notes])
+
+
+def ranked(
+    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Wording, model: str
+) -> Ranking:
+    """The ranking of one question's candidates by `rule`, with their scores under every other rule.
+
+    Args:
+        candidates: `N` of them.
+        views: Their views.
+        solution: The solved game of the views; one game, not a batch.
+        rule: What orders them.
+        wording: Under which the views were taken.
+        model: Whose views they are.
+    """
+    scores = _scores(candidates, views, solution)
+    order = sorted(
+        range(len(candidates.items)),
+        key=lambda i: (-scores[rule][i], -candidates.items[i].draws, -views.generator[_C, i], i),
+    )
+    best = tuple(_candidate(candidates, views, scores, i) for i in order)
+    return Ranking(
+        question=candidates.question,
+        candidates=best,
+        rule=rule,
+        confidence=best[0].verdict,
+        agreement=_agreement(scores),
+        margin=float(scores[rule][order[0]] - scores[rule][order[1]]) if len(order) > 1 else np.inf,
+        warnings=warnings_of(candidates, views, wording),
+        solver=SolverEvidence(
+            name=type(solution.solver).__name__,
+            outcome=solution.outcome.name.lower(),
+            steps=int(solution.steps),
+            gap=float(solution.gap),
+        ),
+        wording=wording.name,
+        model=model,
+        usage=candidates.usage + views.usage,
+    )
+
+
+def _scores(candidates: Candidates, views: Views, solution: Solution) -> dict[Rule, FloatArray]:
+    generator = solution.game.generator_anchor[_C]
+    discriminator = solution.game.discriminator_anchor[_C]
+    return {
+        Rule.GENERATOR: views.generator[_C],
+        Rule.DISCRIMINATOR: discriminator,
+        Rule.MUTUAL_INFORMATION: views.generator[_C] + views.discriminator[_C],
+        Rule.SELF_CONTRASTIVE: generator,
+        Rule.NORMALISED_PRODUCT: generator * discriminator,
+        Rule.MAJORITY: np.array([float(one.draws) for one in candidates.items]),
+        Rule.ER_GENERATOR: solution.generator_policy[_C],
+        Rule.ER_DISCRIMINATOR: solution.discriminator_policy[_C],
+    }
+
+
+def _agreement(scores: Mapping[Rule, FloatArray]) -> float:
+    generator, verdicts = scores[Rule.SELF_CONTRASTIVE], scores[Rule.DISCRIMINATOR]
+    total = verdicts.sum()
+    share = verdicts / total if total > 0 else np.full_like(verdicts, 1 / len(verdicts))
+    return float(np.minimum(generator, share).sum())
+
+
+def _candidate(
+    candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], position: int
+) -> RankedCandidate:
+    item = candidates.items[position]
+    return RankedCandidate(
+        text=item.text,
+        members=tuple(member.text for member in item.members),
+        position=position,
+        draws=item.draws,
+        generator_correct=float(views.generator_logprobs[_C, position]),
+        generator_incorrect=float(views.generator_logprobs[_I, position]),
+        tokens=int(views.generator_tokens[position]),
+        verdict_correct=float(views.verdict_logprobs[_C, position]),
+        verdict_incorrect=float(views.verdict_logprobs[_I, position]),
+        scores={rule: float(values[position]) for rule, values in scores.items()},
+    )

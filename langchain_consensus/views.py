@@ -1,0 +1,150 @@
+"""Step 2: Candidates -> Views. Both views of every candidate, from exact log-probabilities, in one call of the engine.
+
+`V` = 2 (incorrect, correct: `game.Correctness`), `N` candidates. The generator's view is log P(candidate given
+question, condition), the discriminator's log P(verdict given question, candidate).
+
+A candidate of several strings: its generator score is the log-sum-exp over them (summed log-probabilities, each string
+once however often it was drawn), or its best member's where scores are averaged over tokens, "best" under the correct
+condition. Its verdict is the average of its members' verdicts, weighted by their generator probability.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from langchain_consensus.engine.base import ScoreRequest, Usage
+from langchain_consensus.game import Correctness
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from langchain_consensus.candidates import Candidate, Candidates, Member
+    from langchain_consensus.engine.base import ContinuationScores, Engine
+    from langchain_consensus.prompts import Question, Wording
+
+    FloatArray = NDArray[np.float64]
+
+__all__ = ["Views", "scored"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Views:
+    """What the model says of `N` candidates in its two roles; logarithms are natural.
+
+    Attributes:
+        generator_logprobs: `[V, N]` summed log-probability of the candidate under each condition.
+        generator_tokens: `[N]` tokens that the sum is over (the best member's, for a candidate of several strings).
+        generator: `[V, N]` the generator's scores: the sums, or the averages, as the wording says.
+        verdict_logprobs: `[V, N]` log-probability of each verdict word.
+        discriminator: `[V, N]` log P(v given question, candidate): the two words' probabilities, normalised.
+        usage: Tokens spent on scoring.
+    """
+
+    generator_logprobs: FloatArray
+    generator_tokens: NDArray[np.int64]
+    generator: FloatArray
+    verdict_logprobs: FloatArray
+    discriminator: FloatArray
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def verdict_mass(self) -> FloatArray:
+        """`[N]` probability on the two verdict words together; a model with 1% there is not answering."""
+        return np.exp(self.verdict_logprobs).sum(axis=0)
+
+    @property
+    def verdict_logodds(self) -> FloatArray:
+        """`[N]` log P(correct) - log P(incorrect) of the raw verdict."""
+        return self.discriminator[Correctness.CORRECT] - self.discriminator[Correctness.INCORRECT]
+
+    @property
+    def contrast(self) -> FloatArray:
+        """`[N]` how much more the generator scores the candidate when asked for the correct answer."""
+        return self.generator[Correctness.CORRECT] - self.generator[Correctness.INCORRECT]
+
+
+def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
+    """The views of every question's candidates; one call of the engine for the whole batch."""
+    requests: list[ScoreRequest] = []
+    for candidates in batch:
+        requests += _requests(wording, candidates)
+    result = engine.score(requests)
+    scores = iter(result.scores)
+    shares = result.usage.split(len(batch))
+    return [_views(wording, candidates, scores, share) for candidates, share in zip(batch, shares, strict=True)]
+
+
+def _members(candidates: Candidates) -> list[Member]:
+    return [member for candidate in candidates.items for member in candidate.members]
+
+
+def _known(wording: Wording, question: Question, member: Member) -> float | None:
+    """The member's log-probability under the correct condition, where drawing it has already computed it."""
+    sample = member.sample
+    if sample is None or not sample.canonical or sample.text != wording.continuation(question, member.text):
+        return None
+    if not wording.end_token:
+        return sample.logprob
+    return None if sample.end_logprob is None else sample.logprob + sample.end_logprob
+
+
+def _requests(wording: Wording, candidates: Candidates) -> Iterator[ScoreRequest]:
+    """The generator's requests (members already scored left out of the correct condition), then the verdicts'."""
+    question, members = candidates.question, _members(candidates)
+    unknown = [member for member in members if _known(wording, question, member) is None]
+    for correctness, wanted in ((Correctness.INCORRECT, members), (Correctness.CORRECT, unknown)):
+        if wanted:
+            texts = tuple(wording.continuation(question, member.text) for member in wanted)
+            prompt = wording.generator_prompt(question, correctness)
+            yield ScoreRequest(prompt=prompt, continuations=texts, end_token=wording.end_token)
+    for member in members:
+        prompt = wording.discriminator_prompt(question, member.text)
+        yield ScoreRequest(prompt=prompt, continuations=wording.verdicts)
+
+
+def _views(wording: Wording, candidates: Candidates, scores: Iterator[ContinuationScores], usage: Usage) -> Views:
+    question, members = candidates.question, _members(candidates)
+    incorrect = next(scores)
+    known = [_known(wording, question, member) for member in members]
+    correct = np.array([np.nan if value is None else value for value in known])
+    if None in known:
+        correct[np.isnan(correct)] = next(scores).logprobs
+    logprobs = np.stack([incorrect.logprobs, correct])
+    verdicts = np.stack([next(scores).logprobs for _ in members], axis=1)
+    parts = np.cumsum([len(candidate.members) for candidate in candidates.items])[:-1]
+    merged = [
+        _merged(wording, *group)
+        for group in zip(
+            np.split(logprobs, parts, axis=1), np.split(incorrect.tokens, parts), np.split(verdicts, parts, axis=1),
+            strict=True,
+        )
+    ]
+    sums = np.stack([one[0] for one in merged], axis=1)
+    tokens = np.array([one[1] for one in merged])
+    words = np.stack([one[2] for one in merged], axis=1)
+    return Views(
+        generator_logprobs=sums,
+        generator_tokens=tokens,
+        generator=sums / tokens if wording.length == "mean" else sums,
+        verdict_logprobs=words,
+        discriminator=words - np.logaddexp.reduce(words, axis=0),
+        usage=usage,
+    )
+
+
+def _merged(
+    wording: Wording, logprobs: FloatArray, tokens: NDArray[np.int64], verdicts: FloatArray
+) -> tuple[FloatArray, int, FloatArray]:
+    """One candidate from its members' `[V, M]`, `[M]`, `[V, M]`: its `[V]` log-probability, tokens, `[V]` verdict."""
+    correct = logprobs[Correctness.CORRECT]
+    best = int(np.argmax(correct / tokens))
+    total = logprobs[:, best] if wording.length == "mean" else np.logaddexp.reduce(logprobs, axis=1)
+    # Members that the generator gives no probability at all are weighted alike.
+    weights = correct if np.isfinite(correct).any() else np.zeros_like(correct)
+    weights = weights - np.logaddexp.reduce(weights)
+    return total, int(tokens[best]), np.logaddexp.reduce(verdicts + weights, axis=1)
