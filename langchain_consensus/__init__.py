@@ -1,0 +1,68 @@
+"""Equilibrium-Ranking (the Consensus Game, arXiv:2310.09139) for LangChain: one model, two views, one answer.
+
+Importing this package imports no model library; every name below is loaded when it is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from langchain_consensus.candidates import Candidates, given, normalised_text
+    from langchain_consensus.consensus import Consensus
+    from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.llms import EquilibriumRankingLLM
+    from langchain_consensus.output_parsers import ConsensusOutputParser
+    from langchain_consensus.prompts import Question, Wording
+    from langchain_consensus.ranking import Ranking, Rule
+    from langchain_consensus.results import ConsensusResult
+    from langchain_consensus.runnables import ConsensusRanker
+
+__all__ = [
+    "Candidates",
+    "Consensus",
+    "ConsensusOutputParser",
+    "ConsensusRanker",
+    "ConsensusResult",
+    "EquilibriumRankingLLM",
+    "FakeEngine",
+    "Question",
+    "Ranking",
+    "Rule",
+    "SamplingSettings",
+    "TransformersEngine",
+    "Wording",
+    "__version__",
+    "given",
+    "normalised_text",
+]
+
+_HOMES = {
+    "Candidates": "candidates",
+    "Consensus": "consensus",
+    "ConsensusOutputParser": "output_parsers",
+    "ConsensusRanker": "runnables",
+    "ConsensusResult": "results",
+    "EquilibriumRankingLLM": "llms",
+    "FakeEngine": "engine.fake",
+    "Question": "prompts",
+    "Ranking": "ranking",
+    "Rule": "ranking",
+    "SamplingSettings": "engine.base",
+    "TransformersEngine": "engine.transformers_engine",
+    "Wording": "prompts",
+    "given": "candidates",
+    "normalised_text": "candidates",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        msg = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(msg)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

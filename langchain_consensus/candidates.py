@@ -44,10 +44,17 @@ class Member:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
-    """An answer: a class of strings that mean the same, in the order of their first occurrence."""
+    """An answer: a class of strings that mean the same.
+
+    Attributes:
+        key: What its members have in common.
+        members: Its distinct strings, in the order of their first occurrence.
+        position: Index of its first occurrence among the answers that were given or drawn.
+    """
 
     key: str
     members: tuple[Member, ...]
+    position: int
 
     @property
     def text(self) -> str:
@@ -136,7 +143,7 @@ def sampled(
         EngineError: If no draw of a question has a visible character.
     """
     prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
-    result = engine.sample(prompts, settings)
+    result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
     found = []
     for question, samples in zip(questions, result.samples, strict=True):
         visible = [sample for sample in samples if sample.text.strip()]
@@ -160,15 +167,19 @@ def sampled(
 
 def _merge(answers: Iterable[tuple[str, Sample | None]], answer_key: AnswerKey) -> tuple[Candidate, ...]:
     classes: dict[str, dict[str, tuple[int, Sample | None]]] = {}
-    for raw, sample in answers:
+    first: dict[str, int] = {}
+    for position, (raw, sample) in enumerate(answers):
         text = raw.strip()
-        members = classes.setdefault(answer_key(text), {})
+        key = answer_key(text)
+        first.setdefault(key, position)
+        members = classes.setdefault(key, {})
         draws, kept = members.get(text, (0, None))
         members[text] = (draws + 1, _better(kept, sample))
     return tuple(
         Candidate(
             key=key,
             members=tuple(Member(text=text, draws=n, sample=sample) for text, (n, sample) in members.items()),
+            position=first[key],
         )
         for key, members in classes.items()
     )

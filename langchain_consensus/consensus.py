@@ -52,9 +52,7 @@ class Consensus:
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
         """Draws candidates for every question and ranks them."""
-        drawn = step_1.sampled(
-            self.engine, self.used_wording(), questions, self.sampling, answer_key=self.answer_key
-        )
+        drawn = step_1.sampled(self.engine, self.used_wording(), questions, self.sampling, answer_key=self.answer_key)
         return self.rank(drawn)
 
     def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:

@@ -30,13 +30,15 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
     if candidates.empty:
         said.append(f"{candidates.empty} draws were empty and left out.")
     if candidates.cut:
-        said.append(f"{candidates.cut} draws were cut at the length limit; raise `max_new_tokens` if answers are longer.")
+        said.append(
+            f"{candidates.cut} draws were cut at the length limit; raise `max_new_tokens` if answers are longer."
+        )
     mass = float(views.verdict_mass.mean())
     if mass < _LEAST_MASS:
         low, high = wording.verdicts
         said.append(
-            f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and {high.strip()!r}; "
-            "trust the generator's view, or use another wording."
+            f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and "
+            f"{high.strip()!r}; trust the generator's view, or use another wording."
         )
     if len(candidates.items) == 1:
         said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
@@ -44,5 +46,7 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
     if np.ptp(views.verdict_logodds) < _LEAST_SPREAD:
         said.append("The judge hardly tells the candidates apart; the discriminator's view is uninformative here.")
     if np.ptp(views.contrast) < _LEAST_SPREAD:
-        said.append("Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative.")
+        said.append(
+            "Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative."
+        )
     return tuple(said)

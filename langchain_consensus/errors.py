@@ -1,13 +1,13 @@
 """The errors of this package, under one base class.
 
-    ConsensusError
-    ├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
-    ├── MissingDependencyError (also ImportError)   an extra is not installed; the message has the pip command
-    ├── SolverError                                 a game was not solved; carries the Outcome
-    ├── LowConfidenceError                          an answer is below the threshold that the caller set
-    └── EngineError                                 the model or its server failed
-        ├── ModelLoadError                          weights are missing, damaged or of a kind that is not accepted
-        └── EngineMemoryError                       out of memory after every budget was halved to its floor
+ConsensusError
+├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
+├── MissingDependencyError (also ImportError)   an extra is not installed; the message has the pip command
+├── SolverError                                 a game was not solved; carries the Outcome
+├── LowConfidenceError                          an answer is below the threshold that the caller set
+└── EngineError                                 the model or its server failed
+    ├── ModelLoadError                          weights are missing, damaged or of a kind that is not accepted
+    └── EngineMemoryError                       out of memory after every budget was halved to its floor
 """
 
 from __future__ import annotations

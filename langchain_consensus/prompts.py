@@ -128,7 +128,7 @@ class Wording(BaseModel):
         for field, names in allowed.items():
             for _, name, spec, conversion in string.Formatter().parse(getattr(self, field)):
                 if name is not None and (name not in names or spec or conversion):
-                    msg = f"`{field}` of wording {self.name!r} uses {{{name}}}; it may use {sorted(names)}, written plainly."
+                    msg = f"`{field}` of wording {self.name!r} uses {{{name}}}; it may use {sorted(names)}."
                     raise ValueError(msg)
         for field, name in (("ask", "question"), ("ask", "condition"), ("judge", "question"), ("judge", "answer")):
             if f"{{{name}}}" not in getattr(self, field):
@@ -184,12 +184,7 @@ class Wording(BaseModel):
         return ChatPrompt(messages=(*history, Message(role="user", content=text)))
 
 
-_YES_NO = {
-    "judge_system": "You judge answers.",
-    "judge": "{context}Question: {question}\nProposed answer: {answer}\nIs the proposed answer correct? Reply Yes or No.",
-    "verdicts": ("No", "Yes"),
-    "conditions": ("incorrect", "correct"),
-}
+_JUDGE_ANSWER = "Proposed answer: {answer}\nIs the proposed answer correct? Reply Yes or No."
 
 PRESETS: dict[str, Wording] = {
     wording.name: wording
@@ -199,13 +194,18 @@ PRESETS: dict[str, Wording] = {
             kind="chat",
             ask_system="You answer questions.",
             ask="{context}Question: {question}\nGive the {condition} answer, and nothing else.",
-            **_YES_NO,
+            judge_system="You judge answers.",
+            judge="{context}Question: {question}\n" + _JUDGE_ANSWER,
+            conditions=("incorrect", "correct"),
+            verdicts=("No", "Yes"),
         ),
         Wording(
             name="qa",
             kind="text",
             ask="{context}Question: {question}\n{condition}:",
-            judge="{context}Question: {question}\nAnswer: {answer}\nIs this answer correct or incorrect? This answer is",
+            judge=(
+                "{context}Question: {question}\nAnswer: {answer}\nIs this answer correct or incorrect? This answer is"
+            ),
             conditions=("Incorrect Answer", "Answer"),
             verdicts=(" incorrect", " correct"),
             answer_lead=" ",
@@ -221,10 +221,7 @@ PRESETS: dict[str, Wording] = {
                 "Give the {condition} option's text, without its letter, and nothing else."
             ),
             judge_system="You judge answers.",
-            judge=(
-                "{context}Question: {question}\nOptions:\n{choices}\nProposed answer: {answer}\n"
-                "Is the proposed answer correct? Reply Yes or No."
-            ),
+            judge="{context}Question: {question}\nOptions:\n{choices}\n" + _JUDGE_ANSWER,
             conditions=("incorrect", "correct"),
             verdicts=("No", "Yes"),
         ),

@@ -75,7 +75,7 @@ class RankedCandidate:
     Attributes:
         text: The answer.
         members: All distinct strings that were merged into it.
-        position: Its place among the candidates before ranking, from 0.
+        position: Index of its first occurrence among the answers that were given or drawn, from 0.
         draws: How often it was drawn.
         generator_correct: log P(text given question, correct), summed over tokens.
         generator_incorrect: The same under the incorrect condition.
@@ -160,7 +160,7 @@ class Ranking:
         shown = (Rule.SELF_CONTRASTIVE, Rule.DISCRIMINATOR, Rule.ER_GENERATOR, Rule.ER_DISCRIMINATOR)
         rows = [
             (
-                one.text if len(one.text) <= 40 else one.text[:39] + "…",  # noqa: PLR2004
+                one.text if len(one.text) <= 40 else one.text[:39] + "…",
                 str(one.draws),
                 f"{one.generator_correct:.2f}",
                 f"{one.verdict:.2f}",
@@ -239,19 +239,17 @@ def _agreement(scores: Mapping[Rule, FloatArray]) -> float:
     return float(np.minimum(generator, share).sum())
 
 
-def _candidate(
-    candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], position: int
-) -> RankedCandidate:
-    item = candidates.items[position]
+def _candidate(candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], place: int) -> RankedCandidate:
+    item = candidates.items[place]
     return RankedCandidate(
         text=item.text,
         members=tuple(member.text for member in item.members),
-        position=position,
+        position=item.position,
         draws=item.draws,
-        generator_correct=float(views.generator_logprobs[_C, position]),
-        generator_incorrect=float(views.generator_logprobs[_I, position]),
-        tokens=int(views.generator_tokens[position]),
-        verdict_correct=float(views.verdict_logprobs[_C, position]),
-        verdict_incorrect=float(views.verdict_logprobs[_I, position]),
-        scores={rule: float(values[position]) for rule, values in scores.items()},
+        generator_correct=float(views.generator_logprobs[_C, place]),
+        generator_incorrect=float(views.generator_logprobs[_I, place]),
+        tokens=int(views.generator_tokens[place]),
+        verdict_correct=float(views.verdict_logprobs[_C, place]),
+        verdict_incorrect=float(views.verdict_logprobs[_I, place]),
+        scores={rule: float(values[place]) for rule, values in scores.items()},
     )

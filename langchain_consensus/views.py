@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from langchain_consensus.candidates import Candidate, Candidates, Member
+    from langchain_consensus.candidates import Candidates, Member
     from langchain_consensus.engine.base import ContinuationScores, Engine
     from langchain_consensus.prompts import Question, Wording
 
@@ -55,17 +55,17 @@ class Views:
     @property
     def verdict_mass(self) -> FloatArray:
         """`[N]` probability on the two verdict words together; a model with 1% there is not answering."""
-        return np.exp(self.verdict_logprobs).sum(axis=0)
+        return np.asarray(np.exp(self.verdict_logprobs).sum(axis=0))
 
     @property
     def verdict_logodds(self) -> FloatArray:
         """`[N]` log P(correct) - log P(incorrect) of the raw verdict."""
-        return self.discriminator[Correctness.CORRECT] - self.discriminator[Correctness.INCORRECT]
+        return np.asarray(self.discriminator[Correctness.CORRECT] - self.discriminator[Correctness.INCORRECT])
 
     @property
     def contrast(self) -> FloatArray:
         """`[N]` how much more the generator scores the candidate when asked for the correct answer."""
-        return self.generator[Correctness.CORRECT] - self.generator[Correctness.INCORRECT]
+        return np.asarray(self.generator[Correctness.CORRECT] - self.generator[Correctness.INCORRECT])
 
 
 def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
@@ -120,7 +120,9 @@ def _views(wording: Wording, candidates: Candidates, scores: Iterator[Continuati
     merged = [
         _merged(wording, *group)
         for group in zip(
-            np.split(logprobs, parts, axis=1), np.split(incorrect.tokens, parts), np.split(verdicts, parts, axis=1),
+            np.split(logprobs, parts, axis=1),
+            np.split(incorrect.tokens, parts),
+            np.split(verdicts, parts, axis=1),
             strict=True,
         )
     ]

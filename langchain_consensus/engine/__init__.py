@@ -1,0 +1,27 @@
+"""What samples and scores are computed with. Importing this loads neither torch nor transformers."""
+
+from langchain_consensus.engine.base import (
+    ContinuationScores,
+    Engine,
+    Sample,
+    SampleResult,
+    SamplingSettings,
+    ScoreRequest,
+    ScoreResult,
+    Usage,
+)
+from langchain_consensus.engine.fake import FakeEngine
+from langchain_consensus.engine.transformers_engine import TransformersEngine
+
+__all__ = [
+    "ContinuationScores",
+    "Engine",
+    "FakeEngine",
+    "Sample",
+    "SampleResult",
+    "SamplingSettings",
+    "ScoreRequest",
+    "ScoreResult",
+    "TransformersEngine",
+    "Usage",
+]

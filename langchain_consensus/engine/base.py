@@ -59,7 +59,11 @@ class SamplingSettings:
     def __post_init__(self) -> None:
         rules: tuple[tuple[str, bool, str], ...] = (
             ("n", _is_int(self.n) and self.n >= 1, "a whole number of at least 1"),
-            ("max_new_tokens", _is_int(self.max_new_tokens) and self.max_new_tokens >= 1, "a whole number of at least 1"),
+            (
+                "max_new_tokens",
+                _is_int(self.max_new_tokens) and self.max_new_tokens >= 1,
+                "a whole number of at least 1",
+            ),
             ("temperature", _is_number(self.temperature) and self.temperature >= 0, "a finite number of at least 0"),
             ("top_p", _is_number(self.top_p) and 0 < self.top_p <= 1, "above 0 and at most 1"),
             ("top_k", _is_int(self.top_k) and self.top_k >= 0, "a whole number of at least 0 (0 keeps all tokens)"),

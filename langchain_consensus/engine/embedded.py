@@ -7,11 +7,10 @@ against the SHA-256 that is written down here, converted once (`gguf`) and kept 
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from langchain_consensus.engine.embedded_parts import (
     EmbeddedModel,
@@ -24,6 +23,9 @@ from langchain_consensus.engine.gguf import convert_file, facts_of
 from langchain_consensus.engine.model_cache import CACHE_FORMAT, build_once, default_cache_dir, find_damage
 from langchain_consensus.errors import InvalidInputError
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 __all__ = [
     "DEFAULT_EMBEDDED_MODEL",
     "EMBEDDED_MODELS",
@@ -34,8 +36,6 @@ __all__ = [
     "prepare",
     "status",
 ]
-
-_logger = logging.getLogger(__name__)
 
 DEFAULT_EMBEDDED_MODEL = "qwen2.5-coder-1.5b-instruct"
 

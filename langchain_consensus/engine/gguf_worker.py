@@ -11,10 +11,7 @@ import os
 import shutil
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+from typing import Any
 
 __all__ = ["main"]
 
@@ -53,13 +50,14 @@ def _speed_up_reader() -> None:
     import numpy as np
 
     class Reader(gguf.GGUFReader):
-        def _get(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - whatever `gguf` passes and returns
-            if isinstance(self.data, np.memmap):
-                self.data = self.data.view(np.ndarray)
+        def _get(self, *args: Any, **kwargs: Any) -> Any:
+            plain: Any = self.data.view(np.ndarray)
+            self.data = plain
             return super()._get(*args, **kwargs)
 
-    gguf.GGUFReader = functools.cache(Reader)
-    gguf.get_tensor_name_map = functools.cache(gguf.get_tensor_name_map)
+    names: Any = gguf
+    names.GGUFReader = functools.cache(Reader)
+    names.get_tensor_name_map = functools.cache(gguf.get_tensor_name_map)
 
 
 def _check_space(source: str, target: Path) -> None:
@@ -81,9 +79,10 @@ def _convert(source: Path, target: Path) -> None:
     tokenizer.save_pretrained(target)
     if hasattr(transformers, "GgufConfig"):  # newer releases keep some architectures packed unless told otherwise
         place["quantization_config"] = transformers.GgufConfig(dequantize=True)
-    model, report = transformers.AutoModelForCausalLM.from_pretrained(
+    loaded: Any = transformers.AutoModelForCausalLM.from_pretrained(
         source.parent, dtype=torch.float32, output_loading_info=True, **place
     )
+    model, report = loaded
     if report["missing_keys"]:
         # transformers would fill these with random numbers and go on.
         msg = f"the file lacks weights that its architecture needs: {sorted(report['missing_keys'])[:4]}"
@@ -92,7 +91,7 @@ def _convert(source: Path, target: Path) -> None:
     model.save_pretrained(target, max_shard_size=_SHARD_SIZE)
 
 
-def _forget_quantization(model: PreTrainedModel) -> None:
+def _forget_quantization(model: Any) -> None:
     """Make transformers save a model that it marked as quantised, whose weights are plain float32 by now."""
     model.hf_quantizer = None
     model.is_quantized = False

@@ -68,10 +68,10 @@ def resolve(model_id: str, options: LoadOptions) -> str:
     return model_id
 
 
-def load_model(source: str, options: LoadOptions) -> Any:  # noqa: ANN401
+def load_model(source: str, options: LoadOptions) -> Any:
     """The causal language model at `source`, in evaluation mode."""
-    import torch  # noqa: PLC0415
-    from transformers import AutoModelForCausalLM  # noqa: PLC0415
+    import torch
+    from transformers import AutoModelForCausalLM
 
     on_cuda = torch.cuda.is_available()
     dtype = options.dtype if options.dtype != "auto" else ("bfloat16" if on_cuda else "float32")
@@ -91,12 +91,13 @@ def load_model(source: str, options: LoadOptions) -> Any:  # noqa: ANN401
     except (OSError, ValueError, ImportError) as error:
         msg = f"`model_id` {source!r} could not be loaded: {error}"
         raise ModelLoadError(msg) from error
-    return model.eval()
+    model.eval()
+    return model
 
 
-def load_tokenizer(source: str, options: LoadOptions) -> Any:  # noqa: ANN401
+def load_tokenizer(source: str, options: LoadOptions) -> Any:
     """The tokenizer at `source`."""
-    from transformers import AutoTokenizer  # noqa: PLC0415
+    from transformers import AutoTokenizer
 
     try:
         return AutoTokenizer.from_pretrained(

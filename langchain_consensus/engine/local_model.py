@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import zlib
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -69,12 +70,14 @@ class Budgets:
 class LocalModel:
     """Samples from and scores with one loaded transformers model."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, budgets: Budgets, self_check: bool = True) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, tokenizer: Any, *, budgets: Budgets, self_check: bool = True) -> None:
         """Wraps a model in evaluation mode and its tokenizer."""
         self.model = model
         self.budgets = budgets
         ends = getattr(model.generation_config, "eos_token_id", None)
-        self.tokens = Tokenization(tokenizer, end_ids=ends if isinstance(ends, list) else [ends] if ends is not None else [])
+        self.tokens = Tokenization(
+            tokenizer, end_ids=ends if isinstance(ends, list) else [ends] if ends is not None else []
+        )
         self.network = self._packed(self_check=self_check)
         self.max_positions = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**31)
 
@@ -107,7 +110,7 @@ class LocalModel:
             self._check_length(len(string.prefix) + len(string.continuation), 0)
         if not strings:
             return ScoreResult(scores=())
-        logprobs, usage = self._with_memory(lambda budgets: self._score(strings, budgets))
+        logprobs, usage = self._with_memory(partial(self._score, strings))
         total = {string: float(values.sum()) for string, values in zip(strings, logprobs, strict=True)}
         if not all(np.isfinite(value) or value == -np.inf for value in total.values()):
             msg = f"The model returned NaN log-probabilities in {self.model.dtype}; load it with dtype='float32'."
@@ -143,7 +146,7 @@ class LocalModel:
         results: list[tuple[Sample, ...]] = [()] * len(prompts)
         usage = Usage(input_tokens=sum(map(len, ids)))
         for group in self._groups(ids, settings):
-            drawn, cost = self._with_memory(lambda budgets, g=group: self._draw([ids[i] for i in g], settings, budgets))
+            drawn, cost = self._with_memory(partial(self._draw, [ids[i] for i in group], settings))
             usage += cost
             for number, forks in zip(group, drawn, strict=True):
                 results[number] = tuple(self._sample(prompts[number], fork, settings) for fork in forks)
@@ -169,7 +172,13 @@ class LocalModel:
             if self.network is None:
                 forks = [
                     draw_plain(
-                        self.model, self.tokens.tokenizer, prompt, settings, index=i, seed=sum(seeds[i]), end_ids=end_ids
+                        self.model,
+                        self.tokens.tokenizer,
+                        prompt,
+                        settings,
+                        index=i,
+                        seed=sum(seeds[i]),
+                        end_ids=end_ids,
                     )
                     for i, prompt in enumerate(ids)
                 ]
@@ -230,7 +239,7 @@ class LocalModel:
                     raise
                 smaller = self.budgets.halved()
                 if smaller == self.budgets:
-                    msg = "Out of memory at the smallest budgets; shorten the prompts, lower `n`, or load in a smaller dtype."
+                    msg = "Out of memory at the smallest budgets; shorten prompts, lower `n`, or load a smaller dtype."
                     raise EngineMemoryError(msg) from error
                 _logger.warning("out of memory; going on with budgets %s", smaller)
                 self.budgets = smaller
@@ -240,4 +249,5 @@ class LocalModel:
 
 def _is_out_of_memory(error: RuntimeError) -> bool:
     """On the CPU torch reports exhausted memory as a plain RuntimeError."""
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in str(error) or "alloc" in str(error).lower()
+    said = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in said or "CPUAllocator" in said

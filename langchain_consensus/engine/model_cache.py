@@ -14,10 +14,13 @@ import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from langchain_consensus.errors import MissingDependencyError, ModelLoadError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["CACHE_FORMAT", "build_once", "default_cache_dir", "find_damage", "requires"]
 
@@ -29,25 +32,25 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _logger = logging.getLogger(__name__)
 
 
-def requires(*modules: str, extra: str) -> None:
+def requires(*modules: str, install: str = '"langchain-consensus[local]"') -> None:
     """Check that modules can be imported, without importing them.
 
     Args:
         modules: Top-level names.
-        extra: The extra of this package that installs them.
+        install: What to give to `pip install` for them.
 
     Raises:
         MissingDependencyError: Some cannot; the message holds the pip command.
     """
     missing = [module for module in modules if importlib.util.find_spec(module) is None]
     if missing:
-        msg = f'{", ".join(missing)} cannot be imported. Run `pip install "langchain-consensus[{extra}]"`.'
+        msg = f"{', '.join(missing)} cannot be imported. Run `pip install {install}`."
         raise MissingDependencyError(msg)
 
 
 def default_cache_dir() -> Path:
     """The user's cache folder for converted models, for example `~/.cache/langchain-consensus/models`."""
-    requires("platformdirs", extra="local")
+    requires("platformdirs")
     from platformdirs import user_cache_path
 
     return user_cache_path("langchain-consensus") / "models"
@@ -72,6 +75,8 @@ def find_damage(folder: Path) -> str:
                 return f"{name} has {found:,} bytes, not {size:,}"
     except FileNotFoundError as error:
         return f"{Path(error.filename).name} is missing"
+    except OSError as error:
+        return str(error)
     except (AttributeError, KeyError, TypeError, ValueError):
         return f"{MANIFEST} cannot be read"
     return ""
@@ -95,7 +100,7 @@ def build_once(folder: Path, build: Callable[[Path], Mapping[str, object]], *, b
     damage = find_damage(folder)
     if not damage:
         return folder
-    requires("filelock", extra="local")
+    requires("filelock")
     from filelock import FileLock
 
     try:
@@ -124,8 +129,8 @@ def _disk_full(folder: Path, bytes_needed: int, what: str) -> ModelLoadError:
 
 def _build(folder: Path, build: Callable[[Path], Mapping[str, object]], bytes_needed: int, what: str) -> None:
     # Only the holder of the lock makes these folders, so that every one of them was left by a process that died.
-    for leftover in folder.parent.glob(f"{folder.name}.tmp-*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    for useless in (folder, *folder.parent.glob(f"{folder.name}.tmp-*")):
+        shutil.rmtree(useless, ignore_errors=True)
     if shutil.disk_usage(folder.parent).free < bytes_needed:
         raise _disk_full(folder.parent, bytes_needed, what)
     workspace = folder.with_name(f"{folder.name}.tmp-{uuid.uuid4().hex[:8]}")
@@ -133,8 +138,6 @@ def _build(folder: Path, build: Callable[[Path], Mapping[str, object]], bytes_ne
     try:
         facts = build(workspace)
         _write_manifest(workspace, facts)
-        if folder.exists():
-            shutil.rmtree(folder)
         workspace.replace(folder)
         _sync(folder.parent)
     finally:

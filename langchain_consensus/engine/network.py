@@ -36,7 +36,7 @@ class _Attention:
     window: int | None
 
     @classmethod
-    def of(cls, config: Any) -> _Attention:  # noqa: ANN401
+    def of(cls, config: Any) -> _Attention:
         window = getattr(config, "sliding_window", None)
         kinds = frozenset(getattr(config, "layer_types", None) or {_FULL if window is None else _SLIDING})
         if not kinds <= {_FULL, _SLIDING}:
@@ -50,7 +50,7 @@ class _Attention:
 class Network:
     """Runs a transformers causal language model on packed nodes; the model is left as it was found."""
 
-    def __init__(self, model: Any) -> None:  # noqa: ANN401
+    def __init__(self, model: Any) -> None:
         """Wraps `model`.
 
         Raises:
@@ -64,7 +64,9 @@ class Network:
         self._head = model.get_output_embeddings()
         # Three families rescale their logits after the projection; the self-check at load finds any other.
         self._softcap: float | None = getattr(self.config, "final_logit_softcapping", None)
-        self._scale = float(getattr(self.config, "logit_scale", 1.0)) / float(getattr(self.config, "logits_scaling", 1.0))
+        self._scale = float(getattr(self.config, "logit_scale", 1.0)) / float(
+            getattr(self.config, "logits_scaling", 1.0)
+        )
         if self._head is None or self._decoder is model:
             msg = "the model has no separate vocabulary projection"
             raise UnsupportedArchitectureError(msg)

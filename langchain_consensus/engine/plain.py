@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["draw_plain", "score_plain"]
 
 
-def score_plain(model: Any, strings: Sequence[TokenString], *, batch_size: int) -> list[NDArray[np.float64]]:  # noqa: ANN401
+def score_plain(model: Any, strings: Sequence[TokenString], *, batch_size: int) -> list[NDArray[np.float64]]:
     """For each string the log-probability of every continuation token; right-padded batches of similar length."""
     full = [(*string.prefix, *string.continuation) for string in strings]
     order = sorted(range(len(full)), key=lambda k: -len(full[k]))
@@ -47,8 +47,8 @@ def score_plain(model: Any, strings: Sequence[TokenString], *, batch_size: int) 
 
 
 def draw_plain(
-    model: Any,  # noqa: ANN401
-    tokenizer: Any,  # noqa: ANN401
+    model: Any,
+    tokenizer: Any,
     prompt: Sequence[int],
     settings: SamplingSettings,
     *,

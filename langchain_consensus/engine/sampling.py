@@ -8,7 +8,7 @@ that have finished leave the sequence.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -224,7 +224,7 @@ def truncated(logits: torch.Tensor, settings: SamplingSettings) -> tuple[torch.T
     Returns:
         `[R, K]` the logits that remain, minus infinity where dropped, and `[R, K]` the token of each.
     """
-    from transformers.generation.logits_process import (  # noqa: PLC0415
+    from transformers.generation.logits_process import (
         LogitsProcessorList,
         MinPLogitsWarper,
         TemperatureLogitsWarper,
@@ -241,7 +241,7 @@ def truncated(logits: torch.Tensor, settings: SamplingSettings) -> tuple[torch.T
         warpers.append(TopPLogitsWarper(settings.top_p))
     if settings.min_p:
         warpers.append(MinPLogitsWarper(settings.min_p))
-    return warpers(tokens, values), tokens
+    return warpers(cast("torch.LongTensor", tokens), cast("torch.FloatTensor", values)), tokens
 
 
 def _pick(logits: torch.Tensor, rows: torch.Tensor, uniforms: torch.Tensor, settings: SamplingSettings) -> torch.Tensor:

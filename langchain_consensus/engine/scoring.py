@@ -65,7 +65,7 @@ def run_steps(
         network: The model.
         forest: What the plan is for.
         plan: The forwards.
-        on_keys: Called after each forward, while the cache still holds the keys of all its nodes, behind `cache.length`.
+        on_keys: Called after each forward, while the cache holds the keys of all its nodes, behind `cache.length`.
     """
     cache = TrunkCache(capacity=max((s.base + len(s.nodes) for s in plan.steps), default=0))
     for step in plan.steps:

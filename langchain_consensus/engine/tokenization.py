@@ -32,7 +32,7 @@ _PRIVATE = range(0xE000, 0xF8FF)
 class Tokenization:
     """Renders and tokenises for one model; the tokenizer's settings are left as they were found."""
 
-    def __init__(self, tokenizer: Any, *, end_ids: Sequence[int] = ()) -> None:  # noqa: ANN401
+    def __init__(self, tokenizer: Any, *, end_ids: Sequence[int] = ()) -> None:
         """Wraps `tokenizer`.
 
         Args:
@@ -73,7 +73,7 @@ class Tokenization:
             end = [self._end_id]
         for ids, text in zip(full, request.continuations, strict=True):
             if len(ids) <= split:
-                msg = f"`continuations` holds {text!r}, which adds no token of its own to the prompt; give a visible text."
+                msg = f"`continuations` holds {text!r}, which adds no token to the prompt; give a visible text."
                 raise InvalidInputError(msg)
         return [TokenString(prefix=tuple(ids[:split]), continuation=(*ids[split:], *end)) for ids in full]
 
@@ -123,17 +123,22 @@ class Tokenization:
         for number, piece in enumerate(pieces[1:], start=1):
             if number % 2:
                 # Cut after its first character, a special token's name is no special token's name.
-                ids += self._encode(piece[:1], add_special_tokens=False) + self._encode(piece[1:], add_special_tokens=False)
+                ids += self._encode(piece[:1], add_special_tokens=False) + self._encode(
+                    piece[1:], add_special_tokens=False
+                )
             else:
                 ids += self._encode(piece, add_special_tokens=False)
         return ids
 
     def _encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
         try:
-            ids = list(self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"])
+            text.encode()
         except UnicodeEncodeError as error:
-            msg = f"The text holds an unpaired surrogate at character {error.start}; remove it or decode the text again."
+            msg = (
+                f"The text holds an unpaired surrogate at character {error.start}; remove it or decode the text again."
+            )
             raise InvalidInputError(msg) from error
+        ids = list(self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"])
         # Some tokenizers close every text with their end token; a prompt goes on.
         while add_special_tokens and len(ids) > 1 and ids[-1] == self.tokenizer.eos_token_id:
             ids.pop()
@@ -145,7 +150,8 @@ class Tokenization:
         turns = [Message(role="user", content="x"), Message(role="assistant", content=word)]
         closing = self._render(turns, add_generation_prompt=False).rpartition(word)[2]
         ids = self.tokenizer(closing, add_special_tokens=False, verbose=False)["input_ids"]
-        return next((token for token in ids if token in self.end_ids), self.tokenizer.eos_token_id)
+        end: int | None = next((token for token in ids if token in self.end_ids), self.tokenizer.eos_token_id)
+        return end
 
 
 def _shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -81,7 +81,13 @@ class TransformersEngine:
 
     @classmethod
     def from_model(
-        cls, model: Any, tokenizer: Any, *, name: str | None = None, token_budget: int = 512, row_budget: int = 64  # noqa: ANN401
+        cls,
+        model: Any,
+        tokenizer: Any,
+        *,
+        name: str | None = None,
+        token_budget: int = 512,
+        row_budget: int = 64,
     ) -> Self:
         """An engine on a model and tokenizer that the caller owns; neither is changed.
 
@@ -114,7 +120,7 @@ class TransformersEngine:
             return self._model().sample(prompts, settings)
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
-        """Exact log-probabilities of every continuation of every request; every distinct prefix token is computed once."""
+        """Exact log-probabilities of every continuation; every distinct prefix token of the call is computed once."""
         with self._lock, _Evaluation(self._model().model):
             return self._model().score(requests)
 
@@ -127,7 +133,7 @@ class TransformersEngine:
         with self._lock:
             if self._loaded is None:
                 require_local()
-                from langchain_consensus.engine.local_model import Budgets, LocalModel  # noqa: PLC0415
+                from langchain_consensus.engine.local_model import Budgets, LocalModel
 
                 if self._owned is not None:
                     model, tokenizer = self._owned
@@ -144,7 +150,7 @@ class TransformersEngine:
 class _Evaluation:
     """Puts a model that its owner left in training mode into evaluation mode, and back."""
 
-    def __init__(self, model: Any) -> None:  # noqa: ANN401
+    def __init__(self, model: Any) -> None:
         self._model = model
         self._training = bool(model.training)
 

@@ -7,8 +7,12 @@ the mask's business.
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
 from transformers.cache_utils import Cache
+
+if TYPE_CHECKING:
+    import torch
 
 __all__ = ["TrunkCache"]
 

@@ -12,8 +12,10 @@ Knows nothing of language models.
 """
 
 from langchain_consensus.game.block import Policies, Solver
+from langchain_consensus.game.equilibrium import Equilibrium
 from langchain_consensus.game.game import ConsensusGame, Correctness
 from langchain_consensus.game.gap import best_response, deviation, gap, potential
+from langchain_consensus.game.log_time_flow import LogTimeFlow
 from langchain_consensus.game.outcome import Outcome
 from langchain_consensus.game.pikl import PiKL
 from langchain_consensus.game.solution import Solution, Trajectory
@@ -22,6 +24,8 @@ from langchain_consensus.game.solver import solve
 __all__ = [
     "ConsensusGame",
     "Correctness",
+    "Equilibrium",
+    "LogTimeFlow",
     "Outcome",
     "PiKL",
     "Policies",

@@ -88,26 +88,14 @@ def sum_candidates(values: FloatArray) -> FloatArray:
     return values
 
 
-def log_sum_candidates(values: FloatArray) -> FloatArray:
-    """Log of the sum of exponentials over the last axis, kept with length 1; -inf for a row of -inf.
-
-    Sorted first, so that the order of the candidates changes no bit either.
-    """
-    values = -np.sort(-values, axis=-1)
-    top = values[..., :1]
-    shifted = np.exp(np.subtract(values, top, out=np.full_like(values, -np.inf), where=np.isfinite(values)))
-    total = np.swapaxes(sum_candidates(np.ascontiguousarray(np.swapaxes(shifted, -1, -2))), -1, -2)
-    return np.add(np.log(total, out=np.zeros_like(total), where=total > 0), top)
-
-
 def _is_sequence_of_games(given: Sequence[object]) -> bool:
     if not len(given):
         message = "no game was given (an empty list); pass at least one."
         raise InvalidInputError(message)
     first = given[0]
-    if isinstance(first, np.ndarray):
-        return first.ndim >= 2
-    return isinstance(first, Sequence) and len(first) > 0 and np.ndim(first[0]) > 0
+    if isinstance(first, Sequence):
+        return len(first) > 0 and np.ndim(first[0]) > 0
+    return bool(getattr(first, "ndim", 0) >= 2)
 
 
 def _numbers(name: str, given: object) -> FloatArray:

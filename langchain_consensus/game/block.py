@@ -42,6 +42,16 @@ class Block:
             order=self.order[columns],
         )
 
+    def as_game(self) -> ConsensusGame:
+        """The block as a batch of its own, for the functions of `gap.py`."""
+        both = np.stack([self.log_odds, -self.log_odds])
+        return ConsensusGame(
+            generator_log_anchor=np.moveaxis(self.log_generator, -1, 0),
+            discriminator_log_anchor=np.moveaxis(-np.logaddexp(0, both), -1, 0),
+            sizes=self.sizes,
+            batched=True,
+        )
+
     def put(self, policies: FloatArray, batch: FloatArray) -> None:
         """Write `[V, N, B]` policies to their games and candidates in a `[B, V, N]` batch."""
         real = np.arange(len(policies[0]))[:, None] < self.sizes

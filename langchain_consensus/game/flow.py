@@ -118,7 +118,7 @@ def _velocity(block: Block, rates: Rates, state: FloatArray, s: float) -> FloatA
     v = np.stack([verdict, generator[1] - generator[0]])
     v -= state
     # The weights w = 1/(eta t) + lambda fall at the rate `decay` in s, where t = exp(s) - 1/2.
-    decay = (time + 0.5) / (rates.eta * time**2)
+    decay = (1 + 0.5 / time) / (rates.eta * time)
     half_step = 0.5 / (time + 1)
     contrast_change = _contrast_change(exponent, generator, v[0], weights, decay)
     verdict_change = _verdict_change(half, verdict, v[1], weights, decay)

@@ -13,15 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.game import normalise
 from langchain_consensus.game.arrays import (
-    LARGEST,
     ArrayInput,
     BoolArray,
     FloatArray,
     IntArray,
     Table,
     check_entries,
-    log_sum_candidates,
     mask,
     read,
 )
@@ -87,8 +86,8 @@ class ConsensusGame:
             massless = ~((table.values > -np.inf) & table.real).any(axis=(1, 2))
             _check_mass(name, table, np.asarray(massless))
         return cls(
-            generator_log_anchor=_normalise_generator(_scores(tables[0]), tables[0].real),
-            discriminator_log_anchor=_normalise_discriminator(_scores(tables[1]), tables[1].real),
+            generator_log_anchor=normalise.generator_log_anchor(tables[0]),
+            discriminator_log_anchor=normalise.discriminator_log_anchor(tables[1]),
             sizes=tables[0].sizes,
             batched=tables[0].batched,
         )
@@ -120,8 +119,8 @@ class ConsensusGame:
             check_entries(name, table, np.broadcast_to(off, values.shape), rule)
             logs.append(np.log(values, out=np.full_like(values, -np.inf), where=values > 0))
         return cls(
-            generator_log_anchor=_over_candidates(logs[0]),
-            discriminator_log_anchor=_over_correctness(logs[1]),
+            generator_log_anchor=normalise.over_candidates(logs[0]),
+            discriminator_log_anchor=normalise.over_correctness(logs[1]),
             sizes=tables[0].sizes,
             batched=tables[0].batched,
         )
@@ -185,39 +184,3 @@ def _check_mass(name: str, table: Table, massless: npt.NDArray[np.bool_]) -> Non
             "finite. Repair the scorer or drop the item."
         )
         raise InvalidInputError(message)
-
-
-def _scores(table: Table) -> FloatArray:
-    # Clipped so that differences stay finite; -inf keeps its meaning.
-    clipped = np.where(table.values == -np.inf, -np.inf, np.clip(table.values, -LARGEST, LARGEST))
-    return np.where(table.real, clipped, -np.inf)
-
-
-def _normalise_generator(scores: FloatArray, real: BoolArray) -> FloatArray:
-    contrast = np.where(real, _over_correctness(scores), -np.inf)
-    contrast = np.where(scores == -np.inf, -np.inf, contrast)
-    # A condition with no mass takes the candidates that have some under the other one, all alike.
-    other = np.where(scores[:, ::-1] > -np.inf, 0.0, -np.inf)
-    empty = (scores == -np.inf).all(axis=-1, keepdims=True)
-    return _over_candidates(np.where(empty, other, contrast))
-
-
-def _normalise_discriminator(scores: FloatArray, real: BoolArray) -> FloatArray:
-    # A verdict that nobody can get, and a candidate that can get none, carry no information: all alike.
-    empty = (scores == -np.inf).all(axis=-1, keepdims=True)
-    shares = _over_candidates(np.where(empty, 0.0, scores) + np.where(real, 0.0, -np.inf))
-    silent = (scores == -np.inf).all(axis=1, keepdims=True)
-    return np.where(real, _over_correctness(np.where(silent, 0.0, shares)), -np.inf)
-
-
-def _over_candidates(values: FloatArray) -> FloatArray:
-    return _minus(values, log_sum_candidates(values))
-
-
-def _over_correctness(values: FloatArray) -> FloatArray:
-    return _minus(values, np.logaddexp(values[:, :1], values[:, 1:]))
-
-
-def _minus(values: FloatArray, total: FloatArray) -> FloatArray:
-    # -inf minus -inf is left at -inf: no mass.
-    return np.subtract(values, total, out=np.full_like(values, -np.inf), where=values > -np.inf)

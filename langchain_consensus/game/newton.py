@@ -134,4 +134,5 @@ def _newton_step(point: Point, rates: Rates) -> FloatArray:
 
 
 def _total(values: FloatArray) -> FloatArray:
-    return sum_candidates(values)[0]
+    total: FloatArray = sum_candidates(values)[0]
+    return total

@@ -15,8 +15,8 @@ class Outcome(Enum):
         "`max_steps` ran out before the solver was done. Raise it, or leave it out to let the solver finish."
     )
     NOT_SETTLED = (
-        "The path had not settled at any equilibrium by the end of `max_log_time`, probably because it passes close to "
-        "a point where two equilibria merge. Raise `max_log_time`, or change a lambda a little."
+        "The path had not settled at any equilibrium after `max_rounds`, probably because it passes close to a point "
+        "where two equilibria merge. Raise `max_rounds`, or change a lambda a little."
     )
     NOT_CERTIFIED = (
         "The point that was reached misses the tolerance, probably because a lambda is so small that rounding "

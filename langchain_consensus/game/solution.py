@@ -38,7 +38,7 @@ class Solution:
     trajectory: Trajectory | None = None  # only if `record` was given
     proved_unique: bool | None = None  # the three below: only from `Equilibrium`
     equilibria_found: IntArray | None = None  # [B], a lower bound where uniqueness is not proved
-    stable: BoolArray | None = None  # [B], whether small perturbations die out
+    stable: BoolArray | None = None  # [B], whether small perturbations die out; 0 and False where not certified
 
     @property
     def outcome(self) -> Outcome:

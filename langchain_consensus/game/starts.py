@@ -5,7 +5,7 @@ import numpy as np
 from langchain_consensus.game.arrays import FloatArray, IntArray
 from langchain_consensus.game.block import Block
 from langchain_consensus.game.dynamics import Rates
-from langchain_consensus.game.newton import Point, ascend, evaluate, polish
+from langchain_consensus.game.newton import ascend, evaluate, polish
 
 # Equilibria whose verdicts differ by less are the same one.
 SAME = 1e-6
@@ -15,7 +15,7 @@ GOLDEN = 0.6180339887498949
 
 
 def count_equilibria(
-    block: Block, rates: Rates, known: Point, *, starts: int, seed: int, accuracy: float = 1e-9
+    block: Block, rates: Rates, known: FloatArray, *, starts: int, seed: int, accuracy: float = 1e-9
 ) -> IntArray:
     """How many different equilibria best responses in turn reach from `starts` places, `known` included, `[B]`.
 
@@ -25,12 +25,12 @@ def count_equilibria(
     Args:
         block: the games.
         rates: the constants of the game.
-        known: an equilibrium of each game, counted first.
+        known: the verdicts pi_D(correct) - pi_D(incorrect) of an equilibrium of each game, `[N, B]`, counted first.
         starts: the number of starts.
         seed: for the random part.
         accuracy: the residual above which a reached point is not counted.
     """
-    found = [known.verdict]
+    found = [known]
     fresh = [np.ones(len(block.sizes), dtype=np.bool_)]
     for start in range(starts):
         point = ascend(block, rates, evaluate(block, rates, _start(block, rates, start, seed)), ROUNDS_OF_ASCENT)
@@ -41,7 +41,8 @@ def count_equilibria(
         if new.any():
             found.append(point.verdict)
             fresh.append(new)
-    return np.sum(fresh, axis=0, dtype=np.int64)
+    count: IntArray = np.sum(fresh, axis=0, dtype=np.int64)
+    return count
 
 
 def _start(block: Block, rates: Rates, start: int, seed: int) -> FloatArray:

@@ -1,0 +1,5 @@
+"""`python -m langchain_consensus.cli`."""
+
+from langchain_consensus.cli import main
+
+main()

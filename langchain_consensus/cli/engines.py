@@ -1,0 +1,60 @@
+"""The one place where the program makes and loads an engine; tests put another in its stead."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from langchain_consensus.cli import logs
+from langchain_consensus.cli.show import messages
+from langchain_consensus.engine.embedded import EMBEDDED_MODELS, status
+from langchain_consensus.engine.transformers_engine import TransformersEngine
+from langchain_consensus.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from langchain_consensus.consensus import Consensus
+    from langchain_consensus.engine.base import Engine
+
+__all__ = ["load", "make_engine"]
+
+
+def make_engine(model: str, *, dtype: str, device_map: str | None, token_budget: int, cache_dir: Path | None) -> Engine:
+    """The engine of a local model; nothing is loaded."""
+    return TransformersEngine(model, dtype=dtype, device_map=device_map, token_budget=token_budget, cache_dir=cache_dir)
+
+
+def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
+    """Loads the model, with one line of status on a terminal, and checks that its kind fits the wording.
+
+    Raises:
+        InvalidInputError: If a chat is to be asked of a model without a chat template.
+    """
+    engine = consensus.engine
+    with messages().status(_what(engine.name, cache_dir)):
+        if isinstance(engine, TransformersEngine) and not logs.is_verbose():
+            _quieten()
+        wording = consensus.used_wording()
+        if wording.kind == "chat" and not engine.is_chat:
+            msg = (
+                f"`wording` is {wording.name!r}, a chat, and {engine.name!r} has no chat template; use 'qa', or leave "
+                "the choice to 'auto'."
+            )
+            raise InvalidInputError(msg)
+        engine.token_ids("a")
+
+
+def _what(name: str, cache_dir: Path | None) -> str:
+    if name in EMBEDDED_MODELS and not status(name, cache_dir=cache_dir).is_cached:
+        return f"preparing {name} for its first use, a minute or two ..."
+    return f"loading {name} ..."
+
+
+def _quieten() -> None:
+    """Takes transformers' bars and notices off stderr; the process is the program's, so this harms nobody."""
+    try:
+        from transformers.utils import logging
+    except ImportError:
+        return  # the engine says what to install
+    logging.disable_progress_bar()
+    logging.set_verbosity_error()

@@ -1,0 +1,93 @@
+"""The options that commands share, each said once. The defaults are in the commands' signatures."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from langchain_consensus.cli import logs
+
+__all__ = [
+    "AsJson",
+    "CacheDir",
+    "Context",
+    "DeviceMap",
+    "Dtype",
+    "MinConfidence",
+    "Model",
+    "RuleName",
+    "SolverName",
+    "TokenBudget",
+    "Verbose",
+    "WordingName",
+]
+
+DEFAULT_MODEL = "qwen2.5-coder-1.5b-instruct"
+"""Written here as well, since reading it from the engine would import NumPy; a test compares the two."""
+
+
+def _verbose(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
+    if wanted:
+        logs.show_all()
+
+
+_VIEWS, _LOCAL, _OUT = "The views and the game", "The model", "Output"
+
+Model = Annotated[
+    str,
+    typer.Option(help="An embedded model, a folder, a .gguf file or a hub id.", rich_help_panel=_LOCAL),
+]
+Dtype = Annotated[
+    str,
+    typer.Option(help="A torch dtype; auto: bfloat16 on CUDA, else float32.", rich_help_panel=_LOCAL),
+]
+DeviceMap = Annotated[
+    str | None,
+    typer.Option(help="As transformers takes it, such as cuda:0.  [default: CUDA, else CPU]", rich_help_panel=_LOCAL),
+]
+TokenBudget = Annotated[
+    int,
+    typer.Option(help="Tokens of one forward, from 16; lower it if memory is short.", rich_help_panel=_LOCAL),
+]
+CacheDir = Annotated[
+    Path | None,
+    typer.Option(help="Where converted models are kept.  [default: the user's cache]", rich_help_panel=_LOCAL),
+]
+WordingName = Annotated[
+    str,
+    typer.Option(
+        "--wording", help="How the views are asked: auto, chat_qa, multiple_choice, qa.", rich_help_panel=_VIEWS
+    ),
+]
+RuleName = Annotated[
+    str,
+    typer.Option(
+        "--rule",
+        help="What orders the candidates: generator, discriminator, mutual_information, self_contrastive, "
+        "normalised_product, majority, er_generator, er_discriminator.",
+        rich_help_panel=_VIEWS,
+    ),
+]
+SolverName = Annotated[
+    str,
+    typer.Option("--solver", help="pikl, log_time_flow or equilibrium.", rich_help_panel=_VIEWS),
+]
+MinConfidence = Annotated[
+    float | None,
+    typer.Option(
+        help="From 0 to 1; below it the answer is withheld (`abstained`), and shown as the best candidate only.",
+        rich_help_panel=_VIEWS,
+    ),
+]
+Context = Annotated[
+    str | None,
+    typer.Option(help="A passage that the answer should rest on.", rich_help_panel=_VIEWS),
+]
+AsJson = Annotated[
+    bool,
+    typer.Option("--json", help="One JSON object a line instead of a table.", rich_help_panel=_OUT),
+]
+Verbose = Annotated[
+    bool,
+    typer.Option("--verbose", callback=_verbose, help="Show the log, and tracebacks of errors.", rich_help_panel=_OUT),
+]

@@ -1,0 +1,121 @@
+"""Files of results that survive an interruption: each line is written whole, and what is there is not done again.
+
+Beside `OUT.jsonl` stands `OUT.jsonl.meta.json` with the settings that made it, so that no file ever holds results of
+two different runs. A last line without its newline was torn by an interruption; it is dropped and written anew.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_consensus.cli.pipeline import shortened
+from langchain_consensus.cli.records import as_line
+from langchain_consensus.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from io import FileIO
+
+__all__ = ["OutputFile", "Recorded", "meta_path"]
+
+_FRESH = "give another --output, or delete the file to begin anew."
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recorded:
+    """What a file says about how it is made.
+
+    Attributes:
+        settings: What decides the results; a file is only continued with the same ones.
+        notes: What is good to know, and may differ from one run to the next.
+    """
+
+    settings: Mapping[str, Any]
+    notes: Mapping[str, Any]
+
+
+class OutputFile:
+    """A file of results, open for the ones that are missing; a context manager."""
+
+    def __init__(self, path: Path, recorded: Recorded) -> None:
+        """Opens the file, after reading what is in it.
+
+        Args:
+            path: The file; it need not exist.
+            recorded: How the results of this run are made.
+
+        Raises:
+            InvalidInputError: If the file cannot be opened, was made in another way, or is no file of results.
+        """
+        self.path = path
+        try:
+            data = path.read_bytes() if path.exists() else b""
+            whole = data[: data.rfind(b"\n") + 1]
+            if data:
+                _check_same(path, recorded.settings)
+            self.written: dict[str, dict[str, Any]] = _records(path, whole)
+            if not data:
+                _write_meta(path, recorded)
+            if len(whole) < len(data):
+                os.truncate(path, len(whole))
+            self._file: FileIO = path.open("ab", buffering=0)
+        except OSError as error:
+            msg = f"{path}: cannot be written ({error.strerror}); give an --output in a folder that you may write to."
+            raise InvalidInputError(msg) from error
+
+    def write(self, record: Mapping[str, Any]) -> None:
+        """Appends a record that is not there yet."""
+        line = memoryview(as_line(record))
+        while line:
+            line = line[self._file.write(line) :]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self._file.close()
+
+
+def meta_path(path: Path) -> Path:
+    """Where the settings of the results at `path` are kept."""
+    return path.with_name(f"{path.name}.meta.json")
+
+
+def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
+    meta = meta_path(path)
+    try:
+        before = json.loads(meta.read_bytes())["settings"]
+        different = [name for name in settings if before[name] != settings[name]]
+    except FileNotFoundError:
+        msg = f"{path}: exists, and there is no {meta.name} that says how it was made; {_FRESH}"
+        raise InvalidInputError(msg) from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        msg = f"{meta}: cannot be understood, so {path.name} cannot be continued; {_FRESH}"
+        raise InvalidInputError(msg) from None
+    if different:
+        changes = ", ".join(f"`{n}` is {settings[n]!r} and was {shortened(before[n])}" for n in different)
+        msg = f"{path}: was made with other settings: {changes}. Run with the same ones, {_FRESH}"
+        raise InvalidInputError(msg)
+
+
+def _records(path: Path, whole: bytes) -> dict[str, dict[str, Any]]:
+    records = {}
+    for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
+        try:
+            record = json.loads(line)
+            records[str(record["id"])] = record
+        except (ValueError, KeyError, TypeError, RecursionError):
+            msg = f"{path}:{number}: is no result with an `id`; {_FRESH}"
+            raise InvalidInputError(msg) from None
+    return records
+
+
+def _write_meta(path: Path, recorded: Recorded) -> None:
+    text = json.dumps({"settings": recorded.settings, "notes": recorded.notes}, indent=1) + "\n"
+    unfinished = meta_path(path).with_suffix(".tmp")
+    unfinished.write_text(text, "utf-8")
+    unfinished.replace(meta_path(path))

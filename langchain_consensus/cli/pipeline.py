@@ -1,0 +1,96 @@
+"""What the options say, as a `Consensus`; and batches in which one failure takes nothing else with it."""
+
+from __future__ import annotations
+
+import reprlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from langchain_consensus.cli import engines
+from langchain_consensus.consensus import Consensus
+from langchain_consensus.engine.base import SamplingSettings
+from langchain_consensus.errors import ConsensusError, InvalidInputError
+from langchain_consensus.prompts import wording_named
+from langchain_consensus.ranking import rule_named
+from langchain_consensus.settings import solver_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from langchain_consensus.ranking import Ranking
+
+__all__ = ["RunSettings", "check_text", "each_ranked", "shortened"]
+
+T = TypeVar("T")
+
+_RECEIVED = reprlib.Repr()
+_RECEIVED.maxstring = _RECEIVED.maxother = 60
+_RECEIVED.maxlevel = 2
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RunSettings:
+    """The options that `ask` and `rank` share, as they were given; see `options`."""
+
+    model: str
+    wording: str
+    rule: str
+    solver: str
+    dtype: str
+    device_map: str | None
+    token_budget: int
+    cache_dir: Path | None
+    min_confidence: float | None
+
+    def consensus(self, sampling: SamplingSettings | None = None) -> Consensus:
+        """The pipeline that the options describe; every name is checked and nothing is loaded."""
+        if self.wording != "auto":
+            wording_named(self.wording)
+        if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
+            msg = f"`min_confidence` is {self.min_confidence!r}; it must be from 0 to 1."
+            raise InvalidInputError(msg)
+        check_text("model", self.model)
+        return Consensus(
+            engine=engines.make_engine(
+                self.model,
+                dtype=self.dtype,
+                device_map=self.device_map,
+                token_budget=self.token_budget,
+                cache_dir=self.cache_dir,
+            ),
+            wording=self.wording,
+            rule=rule_named(self.rule),
+            solver=solver_named(self.solver),
+            sampling=sampling or SamplingSettings(),
+        )
+
+
+def each_ranked(rank: Callable[[Sequence[T]], list[Ranking]], batch: Sequence[T]) -> list[Ranking | ConsensusError]:
+    """One ranking or error for each of the batch: all in one call, or one by one where that call fails."""
+    try:
+        return list(rank(batch))
+    except ConsensusError as error:
+        if len(batch) == 1:
+            return [error]
+    return [outcome for one in batch for outcome in each_ranked(rank, [one])]
+
+
+def check_text(name: str, text: object) -> str:
+    """The text, if it is one that a tokenizer can read.
+
+    Raises:
+        InvalidInputError: If it is no text, has no visible character or holds half a surrogate pair.
+    """
+    if not isinstance(text, str) or not text.strip():
+        msg = f"`{name}` is {shortened(text)}; it must be a text with at least one visible character."
+        raise InvalidInputError(msg)
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        msg = f"`{name}` is {shortened(text)}; it holds half a surrogate pair, which is no Unicode text. Take it out."
+        raise InvalidInputError(msg)
+    return text
+
+
+def shortened(value: object) -> str:
+    """What was received, cut where it is long or deep."""
+    return _RECEIVED.repr(value)

@@ -1,0 +1,172 @@
+"""Every item of a file, ranked: batches go through the pipeline, and each result is written as soon as it is there.
+
+Batches are fixed chunks of the items in their order, whatever is written already, so that a run that was interrupted
+and continued computes the very numbers of one that was not.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from langchain_consensus import __version__
+from langchain_consensus.candidates import given
+from langchain_consensus.cli import engines
+from langchain_consensus.cli.exits import FAILED
+from langchain_consensus.cli.items import check_prompts, read_items, selected
+from langchain_consensus.cli.output import OutputFile, Recorded
+from langchain_consensus.cli.pipeline import each_ranked
+from langchain_consensus.cli.records import item_record, write_line
+from langchain_consensus.cli.show import messages, say
+from langchain_consensus.cli.summary import Tally
+from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.prompts import wording_named
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+    from pathlib import Path
+
+    from langchain_consensus.cli.items import Item, ItemFile
+    from langchain_consensus.cli.pipeline import RunSettings
+    from langchain_consensus.consensus import Consensus
+    from langchain_consensus.ranking import Ranking
+
+__all__ = ["FileJob", "rank_file"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FileJob:
+    """Which items are ranked and where the results go; see the options of `rank`."""
+
+    input: Path
+    output: Path | None
+    limit: int | None
+    shuffle_seed: int | None
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            msg = f"`batch_size` is {self.batch_size}; it must be a whole number of at least 1."
+            raise InvalidInputError(msg)
+
+
+def rank_file(job: FileJob, settings: RunSettings) -> int:
+    """The exit code, after every item has its line and the summary is on stderr."""
+    consensus = settings.consensus()
+    file = read_items(job.input)
+    items = selected(file.items, shuffle_seed=job.shuffle_seed, limit=job.limit)
+    if settings.wording != "auto":
+        check_prompts(file, wording_named(settings.wording))
+    tally = Tally()
+    with ExitStack() as stack:
+        done: Collection[str] = ()
+        write: Callable[[dict[str, Any]], None] = write_line
+        if job.output is not None:
+            output = stack.enter_context(OutputFile(job.output, _recorded(job, settings, file)))
+            _count_written(tally, output, file)
+            done, write = frozenset(output.written), output.write
+
+        def finish(item: Item, record: dict[str, Any]) -> None:
+            write(record)
+            tally.add(record, item)
+
+        try:
+            _rank_missing(job, settings, consensus, items, done, finish)
+        except KeyboardInterrupt:
+            say(f"interrupted: {_how_to_go_on(job, tally)}")
+            raise
+    _conclude(tally, settings, job.output)
+    return FAILED if tally.failed else 0
+
+
+def _rank_missing(
+    job: FileJob,
+    settings: RunSettings,
+    consensus: Consensus,
+    items: Sequence[Item],
+    done: Collection[str],
+    finish: Callable[[Item, dict[str, Any]], None],
+) -> None:
+    missing = [item for item in items if item.id not in done]
+    if not missing:
+        return
+    engines.load(consensus, cache_dir=settings.cache_dir)
+    with _progress(to_terminal=job.output is None) as progress:
+        task = progress.add_task("ranking", total=len(items), completed=len(items) - len(missing))
+        for start in range(0, len(items), job.batch_size):
+            batch = items[start : start + job.batch_size]
+            if all(item.id in done for item in batch):
+                continue
+            for item, outcome in zip(batch, each_ranked(lambda chunk: _rank(consensus, chunk), batch), strict=True):
+                if item.id in done:
+                    continue
+                record = item_record(item, outcome, min_confidence=settings.min_confidence)
+                if "error" in record:
+                    progress.console.print(f"error: {job.input}:{item.line}: {item.id!r} failed: {record['error']}")
+                finish(item, record)
+                progress.advance(task)
+
+
+def _rank(consensus: Consensus, items: Sequence[Item]) -> list[Ranking]:
+    return consensus.rank([given(item.question, item.question.choices) for item in items])
+
+
+def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
+    used = asdict(settings)
+    deciding = ("model", "wording", "rule", "solver", "dtype", "min_confidence")
+    return Recorded(
+        settings={
+            **{name: used[name] for name in deciding},
+            "input_sha256": file.sha256,
+            "shuffle_seed": job.shuffle_seed,
+            "batch_size": job.batch_size,
+        },
+        notes={
+            "langchain_consensus": __version__,
+            "input": str(job.input),
+            "device_map": settings.device_map,
+            "token_budget": settings.token_budget,
+        },
+    )
+
+
+def _count_written(tally: Tally, output: OutputFile, file: ItemFile) -> None:
+    by_id = {item.id: item for item in file.items}
+    for name, record in output.written.items():
+        try:
+            tally.add(record, by_id[name])
+        except (KeyError, TypeError, ValueError, AttributeError):
+            msg = f"{output.path}: the result with `id` {name!r} is not as it was written; give another --output."
+            raise InvalidInputError(msg) from None
+
+
+def _progress(*, to_terminal: bool) -> Progress:
+    console = messages()
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("left"),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        redirect_stdout=False,  # rich would send what is meant for stdout to stderr
+        redirect_stderr=False,
+        disable=not console.is_terminal or to_terminal,
+    )
+
+
+def _how_to_go_on(job: FileJob, tally: Tally) -> str:
+    if job.output is None:
+        return f"{tally.done} items are written; with --output FILE a run can be continued."
+    return f"{tally.done} items are in {job.output}; run the same command again to go on."
+
+
+def _conclude(tally: Tally, settings: RunSettings, output: Path | None) -> None:
+    if tally.scored:
+        messages().print(tally.table(settings.rule))
+    say(tally.sentence() + ("" if output is None else f", in {output}"))

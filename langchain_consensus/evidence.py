@@ -1,0 +1,50 @@
+"""How a result travels through LangChain: as generations, candidates best first, and back.
+
+Every generation carries plain JSON under `generation_info["consensus"]`: the candidate's part of the result and its
+rank, and the question's part, which is the same in all of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.outputs import Generation
+
+from langchain_consensus.results import CandidateResult, ConsensusResult
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["EVIDENCE", "result_from_generations", "result_from_json", "to_generations"]
+
+EVIDENCE = "consensus"
+"""The key under which the evidence is kept in `generation_info` and `response_metadata`."""
+
+_CANDIDATE_FIELDS = set(CandidateResult.model_fields)
+
+
+def to_generations(result: ConsensusResult[Any]) -> list[Generation]:
+    """One generation for each candidate, best first."""
+    plain = result.model_dump(mode="json")
+    shared = {key: plain[key] for key in plain if key not in {"answer", "text", "abstained", "candidates"}}
+    return [
+        Generation(text=candidate["text"], generation_info={EVIDENCE: {"rank": rank, **candidate, **shared}})
+        for rank, candidate in enumerate(plain["candidates"])
+    ]
+
+
+def result_from_generations(generations: Sequence[Generation]) -> ConsensusResult[Any] | None:
+    """The result that `to_generations` was given, or `None` if the generations carry no evidence."""
+    found = [(generation.generation_info or {}).get(EVIDENCE) for generation in generations]
+    if not found or any(not isinstance(evidence, dict) for evidence in found):
+        return None
+    candidates = [{key: one[key] for key in one if key in _CANDIDATE_FIELDS} for one in found if one is not None]
+    first = found[0] or {}
+    shared = {key: first[key] for key in first if key not in _CANDIDATE_FIELDS | {"rank"}}
+    text = generations[0].text
+    return result_from_json({"answer": text, "text": text, "candidates": candidates, **shared})
+
+
+def result_from_json(plain: dict[str, Any]) -> ConsensusResult[Any]:
+    """The result whose `model_dump(mode="json")` is `plain`."""
+    return ConsensusResult[Any].model_validate(plain)

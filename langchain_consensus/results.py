@@ -1,0 +1,144 @@
+"""Rankings as plain data: what surfaces hand out and the command line writes, under the same names everywhere.
+
+The raw log-probabilities are always there, so that any rule can be computed again without the model.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from langchain_consensus.ranking import Rule
+
+if TYPE_CHECKING:
+    from langchain_consensus.engine.base import Usage
+    from langchain_consensus.ranking import RankedCandidate, Ranking
+
+__all__ = ["CandidateResult", "ConsensusResult", "GeneratorScores", "SolverResult", "UsageResult", "VerdictScores"]
+
+AnswerT = TypeVar("AnswerT")
+
+
+class _Plain(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GeneratorScores(_Plain):
+    """Summed log-probabilities of a candidate under both conditions, in nats, and the tokens that they are over."""
+
+    correct: float
+    incorrect: float
+    tokens: int
+
+
+class VerdictScores(_Plain):
+    """Log-probabilities of the two verdict words, in nats, as the model gave them."""
+
+    correct: float
+    incorrect: float
+
+
+class CandidateResult(_Plain):
+    """One candidate: its text, how often it was drawn, both views, and its score under every rule."""
+
+    text: str
+    members: tuple[str, ...]
+    """The distinct strings that were merged into it."""
+    position: int
+    """Index of its first occurrence among the answers that were given or drawn, from 0."""
+    count: int
+    generator: GeneratorScores
+    discriminator: VerdictScores
+    scores: dict[Rule, float]
+
+    @classmethod
+    def of(cls, candidate: RankedCandidate) -> CandidateResult:
+        """The plain form of a ranked candidate."""
+        return cls(
+            text=candidate.text,
+            members=candidate.members,
+            position=candidate.position,
+            count=candidate.draws,
+            generator=GeneratorScores(
+                correct=candidate.generator_correct, incorrect=candidate.generator_incorrect, tokens=candidate.tokens
+            ),
+            discriminator=VerdictScores(correct=candidate.verdict_correct, incorrect=candidate.verdict_incorrect),
+            scores=dict(candidate.scores),
+        )
+
+
+class SolverResult(_Plain):
+    """How the game was solved: the solver, how it ended, its steps, and the distance from an equilibrium."""
+
+    name: str
+    outcome: str
+    steps: int
+    gap: float
+
+
+class UsageResult(_Plain):
+    """Tokens that were read, computed (shared prefixes once) and drawn, projected rows, and forwards."""
+
+    input_tokens: int = 0
+    computed_tokens: int = 0
+    sampled_tokens: int = 0
+    head_rows: int = 0
+    forwards: int = 0
+
+    @classmethod
+    def of(cls, usage: Usage) -> UsageResult:
+        """The plain form of a usage."""
+        return cls(**{name: getattr(usage, name) for name in cls.model_fields})
+
+
+class ConsensusResult(_Plain, Generic[AnswerT]):
+    """The answer to one question with the evidence for it.
+
+    `model_dump(mode="json")` holds nothing but JSON's own types.
+    """
+
+    answer: AnswerT | None
+    """The best answer, parsed if a parser was given; `None` (or the fallback) if `abstained`."""
+    text: str
+    """The best candidate as the model wrote it."""
+    abstained: bool = False
+    """Whether the confidence was below the threshold that the caller set."""
+    confidence: float | None = None
+    """The judge's raw probability, 0 to 1, that the best candidate is correct; `None` where it is unknown."""
+    agreement: float | None = None
+    """How much of their probability the two views put on the same candidates before the game, 0 to 1."""
+    margin: float | None = None
+    """How far the best score is above the second; `None` for a single candidate."""
+    rule: Rule | None = None
+    candidates: tuple[CandidateResult, ...] = ()
+    """Best first."""
+    solver: SolverResult | None = None
+    warnings: tuple[str, ...] = ()
+    wording: str | None = None
+    model: str | None = None
+    usage: UsageResult = Field(default_factory=UsageResult)
+
+    @classmethod
+    def of(cls, ranking: Ranking) -> ConsensusResult[Any]:
+        """The plain form of a ranking, its answer as text."""
+        return ConsensusResult(
+            answer=ranking.answer,
+            text=ranking.answer,
+            confidence=ranking.confidence,
+            agreement=ranking.agreement,
+            margin=ranking.margin if math.isfinite(ranking.margin) else None,
+            rule=ranking.rule,
+            candidates=tuple(CandidateResult.of(candidate) for candidate in ranking.candidates),
+            solver=SolverResult(
+                name=ranking.solver.name,
+                outcome=ranking.solver.outcome,
+                steps=ranking.solver.steps,
+                gap=ranking.solver.gap,
+            ),
+            warnings=ranking.warnings,
+            wording=ranking.wording,
+            model=ranking.model,
+            usage=UsageResult.of(ranking.usage),
+        )
