@@ -1,13 +1,12 @@
 """Step 1: prompt -> Candidates. Answers are sampled, or given; equal ones become one candidate with its draws counted.
 
-What "equal" means is a function from text to key: `answer_key`. Sampled answers are compared without case, outer
-punctuation and spacing (`normalised_text`); given ones must agree to the letter (`exact_text`), since options may well
-differ in case alone.
+What "equal" means is a function from text to key: `answer_key`. Sampled answers are compared without case, quotes,
+final punctuation and spacing (`normalised_text`); given ones must agree to the letter (`exact_text`), since options may
+well differ in case alone.
 """
 
 from __future__ import annotations
 
-import string
 import unicodedata
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -25,6 +24,11 @@ if TYPE_CHECKING:
     AnswerKey = Callable[[str], str]
 
 __all__ = ["Candidate", "Candidates", "Member", "exact_text", "given", "normalised_text", "sampled"]
+
+
+_AROUND = " \"'`*_“”\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}«»"
+"""Quotes and Markdown's emphasis: they stand around an answer and are no part of it."""
+_AFTER = ".,;:!?"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -94,9 +98,12 @@ def exact_text(text: str) -> str:
 
 
 def normalised_text(text: str) -> str:
-    """The text without case, outer punctuation, extra spacing or differences of Unicode form."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return exact_text(folded).strip(string.punctuation + string.whitespace) or exact_text(folded)
+    """The text without case, outer quotes and emphasis, final punctuation, extra spacing or Unicode variants.
+
+    Signs that belong to an answer stay: -5, $5 and 5% are three answers, and so are C, C++ and C#.
+    """
+    folded = exact_text(unicodedata.normalize("NFKC", text).casefold())
+    return folded.lstrip(_AROUND).rstrip(_AROUND + _AFTER) or folded
 
 
 def given(question: Question | str, texts: Sequence[str], *, answer_key: AnswerKey | None = None) -> Candidates:

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from langchain_consensus.candidates import Candidates
     from langchain_consensus.prompts import Wording
     from langchain_consensus.views import Views
@@ -43,10 +44,15 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
     if len(candidates.items) == 1:
         said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
         return tuple(said)
-    if np.ptp(views.verdict_logodds) < _LEAST_SPREAD:
+    if _spread(views.verdict_logodds) < _LEAST_SPREAD:
         said.append("The judge hardly tells the candidates apart; the discriminator's view is uninformative here.")
-    if np.ptp(views.contrast) < _LEAST_SPREAD:
+    if _spread(views.contrast) < _LEAST_SPREAD:
         said.append(
             "Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative."
         )
     return tuple(said)
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    low, high = float(values.min()), float(values.max())
+    return 0.0 if low == high else high - low

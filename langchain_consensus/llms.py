@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["EquilibriumRankingLLM"]
 
-_OVERRIDABLE = frozenset(SamplingFields.model_fields) - {"engine", "stop"}
+_OVERRIDABLE = frozenset(SamplingFields.model_fields) - {"engine"}
 
 
 class EquilibriumRankingLLM(SamplingFields, BaseLLM):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import exp
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from langchain_core.exceptions import OutputParserException
@@ -10,11 +9,11 @@ from langchain_core.messages import BaseMessage
 from langchain_core.output_parsers import BaseGenerationOutputParser, BaseOutputParser
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables import run_in_executor
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, SkipValidation, model_validator
 
 from langchain_consensus.errors import InvalidInputError, LowConfidenceError
 from langchain_consensus.evidence import EVIDENCE, result_from_generations, result_from_json
-from langchain_consensus.ranking import Ranking
+from langchain_consensus.ranking import Ranking, raw_verdict
 from langchain_consensus.results import ConsensusResult
 
 if TYPE_CHECKING:
@@ -51,13 +50,16 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
     """What happens below it: a `LowConfidenceError`, a result without an answer, or one with the `fallback`."""
     fallback: Any = None
     """The answer of a result below the threshold, where `below` is `fallback`."""
-    inner: BaseOutputParser[Any] | None = None
+    inner: SkipValidation[BaseOutputParser[Any] | None] = None
     """Parses the answer's text, for example a `PydanticOutputParser`."""
 
     @model_validator(mode="after")
-    def _check_fallback(self) -> Self:
+    def _check_fallback_and_inner(self) -> Self:
         if self.fallback is not None and self.below != "fallback":
             msg = f"`fallback` is given and `below` is {self.below!r}; set below='fallback', or leave the fallback out."
+            raise InvalidInputError(msg)
+        if self.inner is not None and not isinstance(self.inner, BaseOutputParser):
+            msg = f"`inner` is {self.inner!r}; it must be an output parser, such as a `PydanticOutputParser`."
             raise InvalidInputError(msg)
         return self
 
@@ -141,22 +143,16 @@ def _with_answer(result: ConsensusResult[Any], answer: object, place: int) -> Co
     if place == 0:
         return result.model_copy(update={"answer": answer})
     chosen = result.candidates[place]
-    low, high = chosen.discriminator.incorrect, chosen.discriminator.correct
     warning = f"The {place} candidates that rank higher do not parse."
     return result.model_copy(
         update={
             "answer": answer,
             "text": chosen.text,
-            "confidence": _sigmoid(high - low),
+            "confidence": raw_verdict(chosen.discriminator.correct, chosen.discriminator.incorrect),
             "margin": None,
             "warnings": (*result.warnings, warning),
         }
     )
-
-
-def _sigmoid(logodds: float) -> float:
-
-    return 1 / (1 + exp(-logodds)) if logodds > 0 else exp(logodds) / (1 + exp(logodds))
 
 
 def _read(source: _Input) -> ConsensusResult[Any]:

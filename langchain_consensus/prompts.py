@@ -120,20 +120,23 @@ class Wording(BaseModel):
 
     @model_validator(mode="after")
     def _check_templates(self) -> Self:
-        allowed = {
-            "ask": {"question", "condition", "context", "choices"},
-            "judge": {"question", "answer", "context", "choices"},
-            "context_block": {"context"},
-        }
-        for field, names in allowed.items():
-            for _, name, spec, conversion in string.Formatter().parse(getattr(self, field)):
-                if name is not None and (name not in names or spec or conversion):
-                    msg = f"`{field}` of wording {self.name!r} uses {{{name}}}; it may use {sorted(names)}."
-                    raise ValueError(msg)
-        for field, name in (("ask", "question"), ("ask", "condition"), ("judge", "question"), ("judge", "answer")):
-            if f"{{{name}}}" not in getattr(self, field):
+        needed = {"ask": {"question", "condition"}, "judge": {"question", "answer"}, "context_block": {"context"}}
+        optional = {"ask": {"context", "choices"}, "judge": {"context", "choices"}, "context_block": set[str]()}
+        for field, names in needed.items():
+            try:
+                used, allowed = _fields_of(getattr(self, field)), names | optional[field]
+            except ValueError as error:
+                msg = f"`{field}` of wording {self.name!r}: {error}. A brace that is part of the text is written twice."
+                raise ValueError(msg) from None
+            for name in sorted(used - allowed):
+                msg = f"`{field}` of wording {self.name!r} uses {{{name}}}; it may use {sorted(allowed)} as they stand."
+                raise ValueError(msg)
+            for name in sorted(names - used):
                 msg = f"`{field}` of wording {self.name!r} has no {{{name}}}; the view cannot be asked without it."
                 raise ValueError(msg)
+        if self.answer_as == "letter" and "choices" not in _fields_of(self.ask):
+            msg = f"Wording {self.name!r} answers by letter and `ask` has no {{choices}} that would show the letters."
+            raise ValueError(msg)
         if self.verdicts[0] == self.verdicts[1] or self.conditions[0] == self.conditions[1]:
             msg = f"`verdicts` and `conditions` of wording {self.name!r} must each hold two different texts."
             raise ValueError(msg)
@@ -159,10 +162,11 @@ class Wording(BaseModel):
         return self.answer_lead + _LETTERS[question.choices.index(answer)]
 
     def _fields(self, question: Question) -> dict[str, str]:
-        if question.context is not None and "{context}" not in self.ask:
+        if question.context is not None and "context" not in _fields_of(self.ask):
             msg = f"The question has a `context`, and wording {self.name!r} has no {{context}}; use one that has."
             raise InvalidInputError(msg)
-        if "{choices}" in self.ask and not 0 < len(question.choices) <= len(_LETTERS):
+        lists = "choices" in _fields_of(self.ask) | _fields_of(self.judge)
+        if lists and not 0 < len(question.choices) <= len(_LETTERS):
             msg = (
                 f"Wording {self.name!r} lists the choices and the question has {len(question.choices)}; give 1 to "
                 f"{len(_LETTERS)} `choices`, or use a wording without {{choices}}."
@@ -182,6 +186,15 @@ class Wording(BaseModel):
         if system and not (history and history[0].role == "system"):
             history = (Message(role="system", content=system), *history)
         return ChatPrompt(messages=(*history, Message(role="user", content=text)))
+
+
+def _fields_of(template: str) -> set[str]:
+    """What stands in the template's braces, with any format that is asked for."""
+    return {
+        name + (f"!{conversion}" if conversion else "") + (f":{spec}" if spec else "")
+        for _, name, spec, conversion in string.Formatter().parse(template)
+        if name is not None
+    }
 
 
 _JUDGE_ANSWER = "Proposed answer: {answer}\nIs the proposed answer correct? Reply Yes or No."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from math import exp, inf
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +15,7 @@ from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import Correctness
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["RankedCandidate", "Ranking", "Rule", "SolverEvidence", "ranked", "rule_named"]
+__all__ = ["RankedCandidate", "Ranking", "Rule", "SolverEvidence", "ranked", "raw_verdict", "rule_named"]
 
 _I, _C = Correctness.INCORRECT, Correctness.CORRECT
 
@@ -68,6 +69,12 @@ def rule_named(name: str) -> Rule:
         raise InvalidInputError(msg) from None
 
 
+def raw_verdict(correct: float, incorrect: float) -> float:
+    """P(correct) by the log-probabilities of the two verdict words alone; 1/2 if neither has any."""
+    logodds = 0.0 if correct == incorrect else correct - incorrect
+    return 1 / (1 + exp(-logodds)) if logodds > 0 else exp(logodds) / (1 + exp(logodds))
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RankedCandidate:
     """A candidate with everything that is known of it.
@@ -99,7 +106,7 @@ class RankedCandidate:
     @property
     def verdict(self) -> float:
         """The judge's raw probability that the answer is correct, from the two verdict words alone."""
-        return float(1 / (1 + np.exp(self.verdict_incorrect - self.verdict_correct)))
+        return raw_verdict(self.verdict_correct, self.verdict_incorrect)
 
     @property
     def verdict_mass(self) -> float:
@@ -192,9 +199,10 @@ def ranked(
         model: Whose views they are.
     """
     scores = _scores(candidates, views, solution)
+    order_by = _unsaturated(scores[rule], rule, solution)
     order = sorted(
         range(len(candidates.items)),
-        key=lambda i: (-scores[rule][i], -candidates.items[i].draws, -views.generator[_C, i], i),
+        key=lambda i: (-order_by[i], -candidates.items[i].draws, -views.generator[_C, i], i),
     )
     best = tuple(_candidate(candidates, views, scores, i) for i in order)
     return Ranking(
@@ -203,7 +211,7 @@ def ranked(
         rule=rule,
         confidence=best[0].verdict,
         agreement=_agreement(scores),
-        margin=float(scores[rule][order[0]] - scores[rule][order[1]]) if len(order) > 1 else np.inf,
+        margin=_margin([float(scores[rule][i]) for i in order]),
         warnings=warnings_of(candidates, views, wording),
         solver=SolverEvidence(
             name=type(solution.solver).__name__,
@@ -230,6 +238,26 @@ def _scores(candidates: Candidates, views: Views, solution: Solution) -> dict[Ru
         Rule.ER_GENERATOR: solution.generator_policy[_C],
         Rule.ER_DISCRIMINATOR: solution.discriminator_policy[_C],
     }
+
+
+def _margin(best_first: Sequence[float]) -> float:
+    if len(best_first) == 1:
+        return inf
+    first, second = best_first[:2]
+    return 0.0 if first == second else first - second
+
+
+def _unsaturated(scores: FloatArray, rule: Rule, solution: Solution) -> FloatArray:
+    """Scores of the same order: log-odds where a probability so close to 1 or 0 that it rounds would make false ties."""
+    policies = {
+        Rule.DISCRIMINATOR: solution.game.discriminator_anchor,
+        Rule.ER_DISCRIMINATOR: solution.discriminator_policy,
+    }
+    if rule not in policies:
+        return scores
+    with np.errstate(divide="ignore"):
+        logs = np.log(policies[rule])
+    return np.asarray(logs[_C] - logs[_I])
 
 
 def _agreement(scores: Mapping[Rule, FloatArray]) -> float:

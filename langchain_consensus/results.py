@@ -6,9 +6,9 @@ The raw log-probabilities are always there, so that any rule can be computed aga
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from langchain_consensus.ranking import Rule
 
@@ -20,6 +20,13 @@ __all__ = ["CandidateResult", "ConsensusResult", "GeneratorScores", "SolverResul
 
 AnswerT = TypeVar("AnswerT")
 
+LogProbability = Annotated[
+    float,
+    BeforeValidator(lambda value: -math.inf if value is None else value),
+    PlainSerializer(lambda value: value if math.isfinite(value) else None, when_used="json"),
+]
+"""In JSON, which has no infinity, `null` is -inf: a probability of zero."""
+
 
 class _Plain(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -28,16 +35,16 @@ class _Plain(BaseModel):
 class GeneratorScores(_Plain):
     """Summed log-probabilities of a candidate under both conditions, in nats, and the tokens that they are over."""
 
-    correct: float
-    incorrect: float
+    correct: LogProbability
+    incorrect: LogProbability
     tokens: int
 
 
 class VerdictScores(_Plain):
     """Log-probabilities of the two verdict words, in nats, as the model gave them."""
 
-    correct: float
-    incorrect: float
+    correct: LogProbability
+    incorrect: LogProbability
 
 
 class CandidateResult(_Plain):
@@ -51,7 +58,7 @@ class CandidateResult(_Plain):
     count: int
     generator: GeneratorScores
     discriminator: VerdictScores
-    scores: dict[Rule, float]
+    scores: dict[Rule, LogProbability]
 
     @classmethod
     def of(cls, candidate: RankedCandidate) -> CandidateResult:
@@ -110,7 +117,7 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     agreement: float | None = None
     """How much of their probability the two views put on the same candidates before the game, 0 to 1."""
     margin: float | None = None
-    """How far the best score is above the second; `None` for a single candidate."""
+    """How far the best score is above the second; `None` for a single candidate, or if the second's is -inf."""
     rule: Rule | None = None
     candidates: tuple[CandidateResult, ...] = ()
     """Best first."""

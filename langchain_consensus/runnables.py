@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.runnables import RunnableSerializable, run_in_executor
@@ -15,7 +16,7 @@ from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import RankingSettings
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from langchain_core.runnables import RunnableConfig
 
@@ -27,7 +28,7 @@ __all__ = ["ConsensusRanker"]
 _KEYS = {"question", "candidates", "context"}
 
 
-class ConsensusRanker(RankingSettings, RunnableSerializable[dict[str, Any], ConsensusResult[Any]]):
+class ConsensusRanker(RankingSettings, RunnableSerializable[Mapping[str, Any], ConsensusResult[Any]]):
     """Ranks candidates that you have already, from any source.
 
     Invoke:
@@ -66,7 +67,7 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[dict[str, Any], Cons
     ) -> ConsensusResult[Any]:
         """The ranking of one question's candidates."""
         _no_more(kwargs)
-        return self._call_with_config(lambda one: self._rank([one])[0], dict(input), config)
+        return self._call_with_config(lambda one: self._rank([one])[0], input, config)
 
     async def ainvoke(
         self,
@@ -80,7 +81,7 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[dict[str, Any], Cons
         async def rank(one: Mapping[str, Any]) -> ConsensusResult[Any]:
             return (await run_in_executor(config, self._rank, [one]))[0]
 
-        return await self._acall_with_config(rank, dict(input), config)
+        return await self._acall_with_config(rank, input, config)
 
     def batch(
         self,
@@ -92,8 +93,7 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[dict[str, Any], Cons
     ) -> list[ConsensusResult[Any]]:
         """The rankings of many questions, in one batch on the device."""
         _no_more(kwargs)
-        many = [dict(one) for one in inputs]
-        return self._batch_with_config(self._each, many, config, return_exceptions=return_exceptions)
+        return self._batch_with_config(self._each, list(inputs), config, return_exceptions=return_exceptions)
 
     async def abatch(
         self,
@@ -106,11 +106,10 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[dict[str, Any], Cons
         """As `batch`, in a worker thread."""
         _no_more(kwargs)
 
-        async def rank(many: list[dict[str, Any]]) -> list[ConsensusResult[Any] | Exception]:
+        async def rank(many: list[Mapping[str, Any]]) -> list[ConsensusResult[Any] | Exception]:
             return await run_in_executor(None, self._each, many)
 
-        many = [dict(one) for one in inputs]
-        return await self._abatch_with_config(rank, many, config, return_exceptions=return_exceptions)
+        return await self._abatch_with_config(rank, list(inputs), config, return_exceptions=return_exceptions)
 
     def _rank(self, inputs: Sequence[Mapping[str, Any]]) -> list[ConsensusResult[Any]]:
         rankings = self._ranker().rank([self._candidates(one) for one in inputs])
@@ -125,17 +124,24 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[dict[str, Any], Cons
                 return [error]
         return [result for one in inputs for result in self._each([one])]
 
-    def _candidates(self, one: Mapping[str, Any]) -> Candidates:
-        if not {"question", "candidates"} <= set(one) <= _KEYS:
-            msg = f"The input has the keys {sorted(one)}; it needs `question` and `candidates`, and may have `context`."
+    def _candidates(self, one: Any) -> Candidates:
+        if not isinstance(one, Mapping):
+            msg = f"The input is {type(one).__name__}; it must be a mapping with `question` and `candidates`."
             raise InvalidInputError(msg)
-        question, context = one["question"], one.get("context")
+        if not {"question", "candidates"} <= set(one) <= _KEYS:
+            msg = f"The input has the keys {list(one)}; it needs `question` and `candidates`, and may have `context`."
+            raise InvalidInputError(msg)
+        question, context, answers = one["question"], one.get("context"), one["candidates"]
+        if isinstance(answers, str) or not isinstance(answers, Iterable):
+            msg = f"`candidates` is {answers!r}; it must be a list of at least one answer."
+            raise InvalidInputError(msg)
+        answers = list(answers)
         if not isinstance(question, Question):
-            question = Question(text=question, context=context, choices=tuple(one["candidates"]))
+            question = Question(text=question, context=context, choices=tuple(str(text).strip() for text in answers))
         elif context is not None:
             msg = "`context` is given beside a `Question`; put it into the question."
             raise InvalidInputError(msg)
-        return given(question, list(one["candidates"]), answer_key=self.answer_key or exact_text)
+        return given(question, answers, answer_key=self.answer_key or exact_text)
 
 
 def _no_more(kwargs: Mapping[str, Any]) -> None:

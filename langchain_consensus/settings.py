@@ -5,7 +5,7 @@ What every option means is said here once. This module knows no LangChain class.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -83,7 +83,21 @@ class RankingSettings(BaseModel):
     @field_validator("solver", mode="before")
     @classmethod
     def _check_solver(cls, solver: object) -> object:
-        return solver_named(solver) if isinstance(solver, str) else solver
+        if isinstance(solver, str):
+            return solver_named(solver)
+        if isinstance(solver, type) or not (is_dataclass(solver) and callable(getattr(solver, "solve_block", None))):
+            names = sorted(SOLVERS)
+            msg = f"`solver` is {solver!r}; it must be one of {names}, or a solver of `langchain_consensus.game`."
+            raise InvalidInputError(msg)
+        return solver
+
+    @field_validator("answer_key")
+    @classmethod
+    def _check_answer_key(cls, answer_key: object) -> object:
+        if answer_key is not None and not callable(answer_key):
+            msg = f"`answer_key` is {answer_key!r}; it must be a function from an answer's text to its key, or `None`."
+            raise InvalidInputError(msg)
+        return answer_key
 
     def _describe(self) -> dict[str, Any]:
         """The settings as JSON-like values: traces show them, and LangChain's cache keys are made of them."""
@@ -144,10 +158,14 @@ class SamplingFields(RankingSettings):
             top_p=self.top_p,
             top_k=self.top_k,
             min_p=self.min_p,
-            stop=self.stop if stop is None else tuple(stop),
+            stop=self.stop if stop is None else self._no_stop_is_empty(stop),
             seed=self.seed,
         )
 
 
 def _name(function: Callable[[str], str] | None) -> str | None:
-    return None if function is None else f"{function.__module__}.{function.__qualname__}"
+    if function is None:
+        return None
+    # Partials and objects that can be called have no name of their own, and methods of built-in types no module.
+    name = getattr(function, "__qualname__", type(function).__qualname__)
+    return f"{getattr(function, '__module__', 'builtins')}.{name}"

@@ -60,12 +60,18 @@ class Views:
     @property
     def verdict_logodds(self) -> FloatArray:
         """`[N]` log P(correct) - log P(incorrect) of the raw verdict."""
-        return np.asarray(self.discriminator[Correctness.CORRECT] - self.discriminator[Correctness.INCORRECT])
+        return _difference(self.discriminator)
 
     @property
     def contrast(self) -> FloatArray:
         """`[N]` how much more the generator scores the candidate when asked for the correct answer."""
-        return np.asarray(self.generator[Correctness.CORRECT] - self.generator[Correctness.INCORRECT])
+        return _difference(self.generator)
+
+
+def _difference(values: FloatArray) -> FloatArray:
+    """Correct minus incorrect, `[V, N]` to `[N]`; 0 where both are -inf."""
+    incorrect, correct = values
+    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
 
 
 def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
@@ -129,12 +135,14 @@ def _views(wording: Wording, candidates: Candidates, scores: Iterator[Continuati
     sums = np.stack([one[0] for one in merged], axis=1)
     tokens = np.array([one[1] for one in merged])
     words = np.stack([one[2] for one in merged], axis=1)
+    mass = np.logaddexp.reduce(words, axis=0)
     return Views(
         generator_logprobs=sums,
         generator_tokens=tokens,
         generator=sums / tokens if wording.length == "mean" else sums,
         verdict_logprobs=words,
-        discriminator=words - np.logaddexp.reduce(words, axis=0),
+        # Neither word has any probability: both stay -inf, which is no number to subtract.
+        discriminator=words - np.where(mass > -np.inf, mass, 0.0),
         usage=usage,
     )
 

@@ -43,6 +43,9 @@ def show_answers(
         settings: The options.
         as_json: Whether lines of JSON are written, failures among them.
     """
+    if settings.wording != "auto":
+        for question in questions:
+            consensus.used_wording().generator_prompt(question, correctness=1)  # raises where it cannot be asked so
     engines.load(consensus, cache_dir=settings.cache_dir)
     threshold = settings.min_confidence
     before = time.perf_counter()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.cli import logs
 from langchain_consensus.cli.show import messages
@@ -53,7 +54,7 @@ def _what(name: str, cache_dir: Path | None) -> str:
 def _quieten() -> None:
     """Takes transformers' bars and notices off stderr; the process is the program's, so this harms nobody."""
     try:
-        from transformers.utils import logging
+        logging: Any = import_module("transformers.utils.logging")
     except ImportError:
         return  # the engine says what to install
     logging.disable_progress_bar()

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import io
 import logging
 import sys
 from typing import TYPE_CHECKING, Any
@@ -40,9 +41,12 @@ class OneLineErrors(TyperGroup):
     def main(self, args: Sequence[str] | None = None, prog_name: str | None = None, *rest: Any, **extra: Any) -> Any:
         """As typer's, except for how errors are shown; it always exits."""
         extra["standalone_mode"] = False
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # a terminal without an answer's letters is no failure
         try:
             sys.exit(super().main(args, prog_name, *rest, **extra))
-        except Exception as error:  # noqa: BLE001 - the last stop before the user
+        except Exception as error:
             _logger.debug("traceback", exc_info=error)
             sys.exit(_explained(error))
         finally:

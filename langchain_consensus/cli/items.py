@@ -81,7 +81,12 @@ def read_items(path: Path) -> ItemFile:
 
 
 def selected(items: Sequence[Item], *, shuffle_seed: int | None, limit: int | None) -> list[Item]:
-    """The items as `random.Random(shuffle_seed).shuffle` orders them (the file's order without a seed), the first `limit`.
+    """The first `limit` items, in the order that Python's `random.Random(shuffle_seed).shuffle` gives them.
+
+    Args:
+        items: In the order of their file, which stays without a seed.
+        shuffle_seed: The seed, if they are to be shuffled.
+        limit: How many are wanted at most; all of them without a limit.
 
     Raises:
         InvalidInputError: If `limit` is below 1.
@@ -157,7 +162,7 @@ def _gold_index(record: dict[str, Any], choices: int) -> int | None:
     if index is None:
         return None
     if not isinstance(index, int) or isinstance(index, bool) or not 0 <= index < choices:
-        msg = f"`answer_index` is {shortened(index)}; it must be a whole number from 0 to {choices - 1}, a place in `choices`."
+        msg = f"`answer_index` is {shortened(index)}; it must be a place in `choices`, from 0 to {choices - 1}."
         raise InvalidInputError(msg)
     return index
 

@@ -57,23 +57,29 @@ def _print(found: list[dict[str, Any]]) -> None:
     from langchain_consensus.cli.show import print_lines, print_table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("model", "kind", "state", "packages", "converted", "licence"):
-        table.add_column(name, justify="right" if name in {"packages", "converted"} else "left", overflow="fold")
+    table.add_column("model", no_wrap=True)
+    table.add_column("state")
+    for name in ("packages", "converted"):
+        table.add_column(name, justify="right")
+    table.add_column("licence")
     for one in found:
         expected = "" if one["converted"] else "~"
         sizes = (_gigabytes(one["package_bytes"]), expected + _gigabytes(one["converted_bytes"]))
-        name = f"{one['name']}{' (default)' if one['default'] else ''}"
-        table.add_row(name, one["kind"], _state(one), *sizes, one["licence"])
+        table.add_row(one["name"], _state(one), *sizes, one["licence"])
     print_table(table)
-    print_lines("", *(f"{one['name']}: {_where(one)}" for one in found))
+    print_lines("", *(f"{one['name']}{_role(one)}: {_where(one)}" for one in found))
 
 
 def _state(one: dict[str, Any]) -> str:
     if one["converted"]:
-        return "ready, converted"
+        return "converted"
     if one["ready"]:
-        return "ready, converted at first use"
-    return f"{one['installed']} of {one['packages']} packages installed"
+        return "installed"
+    return f"{one['installed']} of {one['packages']} packages"
+
+
+def _role(one: dict[str, Any]) -> str:
+    return f" ({'the default, a' if one['default'] else 'a'} {one['kind']} model)"
 
 
 def _where(one: dict[str, Any]) -> str:

@@ -43,7 +43,9 @@ Dtype = Annotated[
 ]
 DeviceMap = Annotated[
     str | None,
-    typer.Option(help="As transformers takes it, such as cuda:0.  [default: CUDA, else CPU]", rich_help_panel=_LOCAL),
+    typer.Option(
+        help="As transformers takes it, such as cuda:0.", show_default="CUDA, else CPU", rich_help_panel=_LOCAL
+    ),
 ]
 TokenBudget = Annotated[
     int,
@@ -51,7 +53,7 @@ TokenBudget = Annotated[
 ]
 CacheDir = Annotated[
     Path | None,
-    typer.Option(help="Where converted models are kept.  [default: the user's cache]", rich_help_panel=_LOCAL),
+    typer.Option(help="Where converted models are kept.", show_default="the user's cache", rich_help_panel=_LOCAL),
 ]
 WordingName = Annotated[
     str,

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.cli.pipeline import shortened
@@ -19,6 +18,7 @@ from langchain_consensus.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from io import FileIO
+    from pathlib import Path
 
 __all__ = ["OutputFile", "Recorded", "meta_path"]
 
@@ -52,6 +52,9 @@ class OutputFile:
             InvalidInputError: If the file cannot be opened, was made in another way, or is no file of results.
         """
         self.path = path
+        if path.exists() and not path.is_file():
+            msg = f"{path}: is no regular file; leave --output out to write to stdout."
+            raise InvalidInputError(msg)
         try:
             data = path.read_bytes() if path.exists() else b""
             whole = data[: data.rfind(b"\n") + 1]
@@ -97,7 +100,7 @@ def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
         msg = f"{meta}: cannot be understood, so {path.name} cannot be continued; {_FRESH}"
         raise InvalidInputError(msg) from None
     if different:
-        changes = ", ".join(f"`{n}` is {settings[n]!r} and was {shortened(before[n])}" for n in different)
+        changes = ", ".join(f"`{n}` is {shortened(settings[n])} and was {shortened(before[n])}" for n in different)
         msg = f"{path}: was made with other settings: {changes}. Run with the same ones, {_FRESH}"
         raise InvalidInputError(msg)
 

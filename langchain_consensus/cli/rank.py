@@ -22,12 +22,12 @@ def rank(
     input_file: Annotated[
         Path | None,
         typer.Option(
-            "--input", help="JSONL with question, choices, [id, context, answer_index].", rich_help_panel=_FILE
+            "--input", help="JSONL: question, choices; optionally id, context, answer_index.", rich_help_panel=_FILE
         ),
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option(help="JSONL, continued if it was interrupted.  [default: stdout]", rich_help_panel=_FILE),
+        typer.Option(help="JSONL, continued if it was interrupted.", show_default="stdout", rich_help_panel=_FILE),
     ] = None,
     limit: Annotated[int | None, typer.Option(help="Only the first so many.", rich_help_panel=_FILE)] = None,
     shuffle_seed: Annotated[
@@ -48,8 +48,7 @@ def rank(
 ) -> None:
     """Ranks given answers: QUESTION with --candidate A --candidate B, or every item of --input FILE.
 
-    A file's results are JSON lines, written as they are ready. Run the same command again to continue an --output
-    that was interrupted.
+    A file's results are JSON lines, written as they are ready. The same command again continues an --output.
     """
     del verbose  # its callback has done the work
     from langchain_consensus.cli.pipeline import RunSettings

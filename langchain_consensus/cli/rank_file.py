@@ -20,7 +20,7 @@ from langchain_consensus.cli.items import check_prompts, read_items, selected
 from langchain_consensus.cli.output import OutputFile, Recorded
 from langchain_consensus.cli.pipeline import each_ranked
 from langchain_consensus.cli.records import item_record, write_line
-from langchain_consensus.cli.show import messages, say
+from langchain_consensus.cli.show import messages, say, visible
 from langchain_consensus.cli.summary import Tally
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import wording_named
@@ -50,6 +50,9 @@ class FileJob:
     def __post_init__(self) -> None:
         if self.batch_size < 1:
             msg = f"`batch_size` is {self.batch_size}; it must be a whole number of at least 1."
+            raise InvalidInputError(msg)
+        if self.output is not None and self.output.resolve() == self.input.resolve():
+            msg = f"{self.output}: is the input; give another --output."
             raise InvalidInputError(msg)
 
 
@@ -105,7 +108,8 @@ def _rank_missing(
                     continue
                 record = item_record(item, outcome, min_confidence=settings.min_confidence)
                 if "error" in record:
-                    progress.console.print(f"error: {job.input}:{item.line}: {item.id!r} failed: {record['error']}")
+                    problem = f"error: {job.input}:{item.line}: {item.id!r} failed: {record['error']}"
+                    progress.console.print(visible(problem), soft_wrap=True)
                 finish(item, record)
                 progress.advance(task)
 

@@ -20,6 +20,9 @@ __all__ = ["messages", "print_lines", "print_ranking", "print_table", "say", "vi
 
 _SCORES = {"self_contrastive": "SC", "discriminator": "D", "er_generator": "ER-G", "er_discriminator": "ER-D"}
 
+_NARROWEST = 72
+"""Columns that a table of candidates needs; on a narrower terminal lines wrap, which is better than losing scores."""
+
 
 def messages() -> Console:
     """The console that messages, progress and summaries go to."""
@@ -78,13 +81,15 @@ def print_ranking(record: Mapping[str, Any], *, question: str, min_confidence: f
 
 
 def _results() -> Console:
-    return Console(highlight=False, markup=False, emoji=False)
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.width = max(console.width, _NARROWEST)
+    return console
 
 
 def _candidates(record: Mapping[str, Any]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("candidate", overflow="fold", ratio=1)
-    for name in ("draws", "log P(y|correct)", "P(correct|y)", *_SCORES.values()):
+    table.add_column("candidate", overflow="fold", ratio=1, min_width=12)
+    for name in ("draws", "log P(y|\ncorrect)", "P(correct\n|y)", *_SCORES.values()):
         table.add_column(name, justify="right", overflow="fold")
     for place, one in enumerate(record["candidates"]):
         scores = [_number(one["scores"][rule], ".3f") for rule in _SCORES]

@@ -69,7 +69,7 @@ class SamplingSettings:
             ("top_k", _is_int(self.top_k) and self.top_k >= 0, "a whole number of at least 0 (0 keeps all tokens)"),
             ("min_p", _is_number(self.min_p) and 0 <= self.min_p <= 1, "from 0 to 1"),
             ("seed", _is_int(self.seed) and self.seed >= 0, "a whole number of at least 0"),
-            ("stop", all(isinstance(text, str) and text for text in self.stop), "strings, none of them empty"),
+            ("stop", _are_texts(self.stop), "a tuple of strings, none of them empty"),
         )
         for name, holds, rule in rules:
             if not holds:
@@ -114,7 +114,7 @@ class ScoreRequest:
     end_token: bool = False
 
     def __post_init__(self) -> None:
-        if not self.continuations or not all(isinstance(text, str) and text for text in self.continuations):
+        if not self.continuations or not _are_texts(self.continuations):
             msg = f"`continuations` is {self.continuations!r}; it must hold at least one text and no empty one."
             raise InvalidInputError(msg)
 
@@ -202,6 +202,10 @@ class Engine(Protocol):
     def token_ids(self, text: str) -> list[int]:
         """The ids of `text` alone, no special tokens added."""
         ...
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, tuple | list) and all(isinstance(text, str) and text for text in value)
 
 
 def _is_int(value: object) -> bool:

@@ -113,7 +113,7 @@ class FakeEngine:
             most_probable if settings.temperature == 0 else str(rng.choice(names, p=list(answers.values())))
             for _ in range(settings.n)
         ]
-        return tuple(_sample(draw, math.log(answers[draw]), settings.max_new_tokens) for draw in draws)
+        return tuple(_sample(draw, math.log(answers[draw]), settings) for draw in draws)
 
     def _answer(self, text: str, continuation: str) -> float:
         """Log P(continuation): the belief, or under the incorrect condition what is left of it, shared out."""
@@ -135,16 +135,18 @@ class FakeEngine:
         return [math.log(_VERDICT_MASS * (1 - belief)), math.log(_VERDICT_MASS * belief)]
 
 
-def _sample(text: str, logprob: float, max_new_tokens: int) -> Sample:
-    words = text.split()
-    cut = len(words) >= max_new_tokens
+def _sample(text: str, logprob: float, settings: SamplingSettings) -> Sample:
+    places = [text.find(stop) for stop in settings.stop if stop in text]
+    shown = text[: min(places)] if places else text
+    words, longest = shown.split(), settings.max_new_tokens
+    cut = len(words) >= longest
     return Sample(
-        text=" ".join(words[:max_new_tokens]) if cut and len(words) > max_new_tokens else text,
-        tokens=min(len(words) + 1, max_new_tokens),
+        text=" ".join(words[:longest]) if len(words) > longest else shown,
+        tokens=min(len(words) + 1, longest),
         logprob=logprob,
-        end_logprob=None if cut else 0.0,
-        finish="length" if cut else "end",
-        canonical=not cut,
+        end_logprob=None if cut or places else 0.0,
+        finish="length" if cut else "stop" if places else "end",
+        canonical=not cut and not places,
     )
 
 

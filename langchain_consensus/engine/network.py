@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from langchain_consensus.engine.cpu_linear import fast_linear
 from langchain_consensus.errors import EngineError
 
 if TYPE_CHECKING:
@@ -101,19 +102,21 @@ class Network:
             masks[_SLIDING] = masks[_FULL] if near.all() else self._additive(visible & near)
         # A model whose layers differ takes one mask for each kind of layer, any other takes the mask itself.
         mask = masks if len(self._attention.kinds) > 1 else masks[next(iter(self._attention.kinds))]
-        output = self._decoder(
-            input_ids=self._tensor(tokens),
-            position_ids=self._tensor(positions),
-            attention_mask=mask,
-            past_key_values=cache,
-            use_cache=True,
-        )
+        with fast_linear(self.device, self.model.dtype):
+            output = self._decoder(
+                input_ids=self._tensor(tokens),
+                position_ids=self._tensor(positions),
+                attention_mask=mask,
+                past_key_values=cache,
+                use_cache=True,
+            )
         states: torch.Tensor = output.last_hidden_state
         return states
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """`[R, vocabulary]` float32 logits of the rows `hidden` `[R, hidden]`."""
-        logits: torch.Tensor = self._head(hidden).float()
+        with fast_linear(self.device, self.model.dtype):
+            logits: torch.Tensor = self._head(hidden).float()
         if self._scale != 1.0:
             logits = logits * self._scale
         if self._softcap is not None:

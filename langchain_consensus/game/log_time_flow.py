@@ -12,7 +12,7 @@ from langchain_consensus.game.outcome import Outcome
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogTimeFlow:
-    """The policies of `PiKL(steps=time)` to about 1e-4, some forty times faster at the default values.
+    """The policies of `PiKL(steps=time)` to about 2e-4, some thirty-five times faster at the default values.
 
     Makes the first updates one by one and follows the rest as a flow in s = log t, see `flow.py`. Where small lambdas
     make the flow stiff it takes more than `flow_steps`, as many as stability needs.

@@ -110,7 +110,7 @@ def test_memory_that_never_suffices_is_an_error_that_says_what_to_lower(monkeypa
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(LocalModel, "_score", full)
-    with pytest.raises(EngineMemoryError, match="shorten the prompts, lower `n`"):
+    with pytest.raises(EngineMemoryError, match="shorten prompts, lower `n`"):
         engine_on().score(REQUESTS)
 
 

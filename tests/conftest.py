@@ -1,0 +1,30 @@
+"""What all tests share: no unit test reaches the network, and every surface can run on an engine without a model."""
+
+import pytest
+from pytest_socket import disable_socket, enable_socket
+
+from langchain_consensus.engine import FakeEngine
+from tests.engines import BELIEFS, RecordingEngine
+
+
+@pytest.fixture(autouse=True)
+def _no_network(request):
+    # Event loops talk to themselves through Unix sockets; those stay open.
+    if "unit_tests" not in request.path.parts:
+        yield
+        return
+    disable_socket(allow_unix_socket=True)
+    yield
+    enable_socket()
+
+
+@pytest.fixture
+def fake_engine():
+    """Knows the capital of Australia and two and two, and has a chat template."""
+    return FakeEngine(BELIEFS)
+
+
+@pytest.fixture
+def recording_engine():
+    """The same, and keeps every call."""
+    return RecordingEngine()
