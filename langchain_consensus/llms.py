@@ -65,7 +65,7 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
     such calls apart.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
     @model_validator(mode="after")
     def _set_consensus_version(self) -> Self:
@@ -205,7 +205,7 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
 class RankedAnswers(RunnableSerializable[Any, Ranking]):
     """`EquilibriumRankingLLM.ranked()`: a prompt in, the `Ranking` of its candidates out; a batch runs as one."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
     llm: EquilibriumRankingLLM = Field(exclude=True, repr=False)
 

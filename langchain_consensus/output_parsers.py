@@ -9,7 +9,7 @@ from langchain_core.messages import BaseMessage
 from langchain_core.output_parsers import BaseGenerationOutputParser, BaseOutputParser
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables import run_in_executor
-from pydantic import ConfigDict, Field, SkipValidation, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from langchain_consensus.errors import InvalidInputError, LowConfidenceError
 from langchain_consensus.evidence import EVIDENCE, result_from_generations, result_from_json
@@ -42,7 +42,7 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
     With an `inner` parser the candidates are parsed best first, and the first that parses is the answer.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     """The least confidence, from 0 to 1, at which an answer passes; an answer at the threshold does."""
@@ -50,8 +50,8 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
     """What happens below it: a `LowConfidenceError`, a result without an answer, or one with the `fallback`."""
     fallback: Any = None
     """The answer of a result below the threshold, where `below` is `fallback`."""
-    inner: SkipValidation[BaseOutputParser[Any] | None] = None
-    """Parses the answer's text, for example a `PydanticOutputParser`."""
+    inner: Any = None
+    """An output parser for the answer's text, for example a `PydanticOutputParser`."""
 
     @model_validator(mode="after")
     def _check_fallback_and_inner(self) -> Self:
@@ -143,7 +143,7 @@ def _with_answer(result: ConsensusResult[Any], answer: object, place: int) -> Co
     if place == 0:
         return result.model_copy(update={"answer": answer})
     chosen = result.candidates[place]
-    warning = f"The {place} candidates that rank higher do not parse."
+    warning = f"{place} of the candidates rank higher and do not parse."
     return result.model_copy(
         update={
             "answer": answer,

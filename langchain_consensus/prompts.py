@@ -162,8 +162,11 @@ class Wording(BaseModel):
         return self.answer_lead + _LETTERS[question.choices.index(answer)]
 
     def _fields(self, question: Question) -> dict[str, str]:
-        if question.context is not None and "context" not in _fields_of(self.ask):
-            msg = f"The question has a `context`, and wording {self.name!r} has no {{context}}; use one that has."
+        if question.context is not None and not all("context" in _fields_of(part) for part in (self.ask, self.judge)):
+            msg = (
+                f"The question has a `context`, and wording {self.name!r} has no {{context}} in both `ask` and `judge`; "
+                "use one that has."
+            )
             raise InvalidInputError(msg)
         lists = "choices" in _fields_of(self.ask) | _fields_of(self.judge)
         if lists and not 0 < len(question.choices) <= len(_LETTERS):

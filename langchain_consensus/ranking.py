@@ -248,7 +248,7 @@ def _margin(best_first: Sequence[float]) -> float:
 
 
 def _unsaturated(scores: FloatArray, rule: Rule, solution: Solution) -> FloatArray:
-    """Scores of the same order: log-odds where a probability so close to 1 or 0 that it rounds would make false ties."""
+    """Scores of the same order: log-odds for probabilities, which near 0 and 1 would round to false ties."""
     policies = {
         Rule.DISCRIMINATOR: solution.game.discriminator_anchor,
         Rule.ER_DISCRIMINATOR: solution.discriminator_policy,

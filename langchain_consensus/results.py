@@ -29,7 +29,7 @@ LogProbability = Annotated[
 
 
 class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class GeneratorScores(_Plain):

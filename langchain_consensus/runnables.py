@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from langchain_core.runnables import RunnableSerializable, run_in_executor
 from pydantic import ConfigDict
 
-from langchain_consensus.candidates import exact_text, given
+from langchain_consensus.candidates import given
 from langchain_consensus.engine import TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Question
@@ -41,7 +41,7 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[Mapping[str, Any], C
     `context`. A batch is one batch on the device.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
     @classmethod
     def from_model_id(cls, model_id: str, *, engine_options: Mapping[str, Any] | None = None, **settings: Any) -> Self:
@@ -141,7 +141,7 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[Mapping[str, Any], C
         elif context is not None:
             msg = "`context` is given beside a `Question`; put it into the question."
             raise InvalidInputError(msg)
-        return given(question, answers, answer_key=self.answer_key or exact_text)
+        return given(question, answers, answer_key=self.answer_key)
 
 
 def _no_more(kwargs: Mapping[str, Any]) -> None:

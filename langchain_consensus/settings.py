@@ -47,7 +47,7 @@ def solver_named(name: str) -> Solver:
 class RankingSettings(BaseModel):
     """What ranking needs: an engine, and how the views are asked, joined and ordered."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
     engine: Any = Field(exclude=True, repr=False)
     """The model, an `Engine`. It is shared, never copied, and not part of what is serialised."""

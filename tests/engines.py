@@ -29,6 +29,7 @@ class RecordingEngine(FakeEngine):
         return super().sample(prompts, settings)
 
     def score(self, requests):
+        self.threads.add(threading.get_ident())
         self.score_calls.append(tuple(requests))
         return super().score(requests)
 

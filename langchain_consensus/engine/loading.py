@@ -91,7 +91,7 @@ def load_model(source: str, options: LoadOptions) -> Any:
     except (OSError, ValueError, ImportError) as error:
         msg = f"`model_id` {source!r} could not be loaded: {error}"
         raise ModelLoadError(msg) from error
-    model.eval()
+    model.train(mode=False)
     return model
 
 

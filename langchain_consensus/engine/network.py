@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from langchain_consensus.engine.cpu_linear import fast_linear
+from langchain_consensus.engine.interception import interception_for
 from langchain_consensus.errors import EngineError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from langchain_consensus.engine.packed_attention import PackedLayout
     from langchain_consensus.engine.trunk_cache import TrunkCache
 
 __all__ = ["Network", "UnsupportedArchitectureError"]
@@ -85,6 +86,7 @@ class Network:
         visible: NDArray[np.bool_],
         key_positions: NDArray[np.int64],
         cache: TrunkCache,
+        layout: PackedLayout | None = None,
     ) -> torch.Tensor:
         """Last hidden states `[B, L, hidden]`.
 
@@ -94,6 +96,7 @@ class Network:
             visible: `[B, L, S]` which of the `S = cache.length + L` keys each may attend to.
             key_positions: `[B, S]` the positions of the keys, for sliding windows.
             cache: Holds the keys before these; this forward's are written behind them.
+            layout: Which nodes are independent of each other; it saves work and changes no result.
         """
         masks = {_FULL: self._additive(visible)}
         if _SLIDING in self._attention.kinds:
@@ -102,7 +105,7 @@ class Network:
             masks[_SLIDING] = masks[_FULL] if near.all() else self._additive(visible & near)
         # A model whose layers differ takes one mask for each kind of layer, any other takes the mask itself.
         mask = masks if len(self._attention.kinds) > 1 else masks[next(iter(self._attention.kinds))]
-        with fast_linear(self.device, self.model.dtype):
+        with interception_for(self.device, self.model.dtype, layout=layout, masks=list(masks.values())):
             output = self._decoder(
                 input_ids=self._tensor(tokens),
                 position_ids=self._tensor(positions),
@@ -115,7 +118,7 @@ class Network:
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """`[R, vocabulary]` float32 logits of the rows `hidden` `[R, hidden]`."""
-        with fast_linear(self.device, self.model.dtype):
+        with interception_for(self.device, self.model.dtype):
             logits: torch.Tensor = self._head(hidden).float()
         if self._scale != 1.0:
             logits = logits * self._scale

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from langchain_consensus.engine.packed_attention import PackedLayout
 from langchain_consensus.engine.trunk_cache import TrunkCache
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ def run_steps(
             visible=visible[None],
             key_positions=np.concatenate([np.arange(step.base), positions])[None],
             cache=cache,
+            layout=PackedLayout.of(step),
         )
         if on_keys is not None:
             on_keys(step, cache)

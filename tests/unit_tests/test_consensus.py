@@ -6,7 +6,7 @@ import pytest
 from langchain_consensus import Consensus, Question, Rule, SamplingSettings, Wording, given
 from langchain_consensus.engine import FakeEngine
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.game import Equilibrium, PiKL
+from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.results import ConsensusResult
 from tests import oracle
 from tests.engines import CAPITAL, SUM, RecordingEngine, TableEngine, drawn
@@ -18,7 +18,7 @@ QUESTIONS = [Question(text=CAPITAL), Question(text=SUM)]
 @pytest.mark.parametrize("rule", list(Rule))
 def test_an_engine_that_knows_the_answer_gives_it_under_every_rule(is_chat, rule):
     engine = RecordingEngine(is_chat=is_chat)
-    found = Consensus(engine=engine, rule=rule, sampling=SamplingSettings(n=32)).ask(QUESTIONS)
+    found = Consensus(engine=engine, rule=rule, solver=LogTimeFlow(), sampling=SamplingSettings(n=32)).ask(QUESTIONS)
     assert [one.answer for one in found] == ["Canberra", "four"]
     assert [one.question for one in found] == QUESTIONS
 
@@ -43,7 +43,9 @@ def test_nothing_asked_is_nothing_answered():
 
 
 def test_a_ranking_does_not_depend_on_the_rest_of_its_batch():
-    consensus = Consensus(engine=FakeEngine({q.text: {"a": 0.7, "b": 0.2, "c": 0.1} for q in QUESTIONS}))
+    consensus = Consensus(
+        solver=PiKL(steps=50), engine=FakeEngine({q.text: {"a": 0.7, "b": 0.2, "c": 0.1} for q in QUESTIONS})
+    )
     together, alone = consensus.ask(QUESTIONS), [consensus.ask([question])[0] for question in QUESTIONS]
     for one, other in zip(together, alone, strict=True):
         assert [c.text for c in one.candidates] == [c.text for c in other.candidates]
@@ -124,7 +126,7 @@ def test_a_candidate_that_cannot_be_generated_is_ranked_last_without_nan():
         ("q=a", "no"): 0.4, ("q=a", "yes"): 0.6, ("q=b", "no"): 0.0, ("q=b", "yes"): 0.0,
     }  # fmt: skip
     for rule in ("generator", "self_contrastive", "normalised_product", "er_generator"):
-        (ranking,) = Consensus(engine=TableEngine(table), wording=wording, rule=Rule(rule)).rank(
+        (ranking,) = Consensus(engine=TableEngine(table), wording=wording, rule=Rule(rule), solver=LogTimeFlow()).rank(
             [given("q", ["b", "a"])]
         )
         assert [one.text for one in ranking.candidates] == ["a", "b"]

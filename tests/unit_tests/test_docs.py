@@ -42,7 +42,7 @@ def test_every_python_block_runs(page):
 @pytest.mark.usefixtures("_no_weights")
 def test_the_readmes_chain_gives_a_typed_answer_with_its_confidence(capsys):
     exec(compile(python_blocks(ROOT / "README.md")[0], "README.md", "exec"), {"__name__": "docs"})
-    assert capsys.readouterr().out.strip() == "city='Canberra' 0.7 False"
+    assert capsys.readouterr().out.strip() == "city='Canberra' 0.70 False"
 
 
 def test_the_readme_has_exactly_two_set_up_commands_of_one_line_each():

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import json
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -81,7 +82,7 @@ def test_a_misspelt_option_is_refused(engine, typo):
 
 
 def test_an_option_out_of_range_is_named(engine):
-    with pytest.raises(ValidationError, match="`temperature` is -1.0; it must be a finite number of at least 0"):
+    with pytest.raises(ValidationError, match=r"`temperature` is -1\.0; it must be a finite number of at least 0"):
         EquilibriumRankingLLM(engine=engine, temperature=-1)
     with pytest.raises(ValidationError, match="engine"):
         EquilibriumRankingLLM()
@@ -101,10 +102,14 @@ def test_invoke_gives_the_answer_on_which_the_views_agree(llm, engine):
     assert engine.calls == (1, 1)
 
 
-async def test_ainvoke_is_invoke_in_a_worker_thread(llm, engine):
+async def test_no_async_call_runs_the_model_on_the_event_loop(llm, engine):
     assert await llm.ainvoke(CAPITAL) == "Canberra"
-    import threading
-
+    assert await llm.abatch([CAPITAL]) == ["Canberra"]
+    await llm.agenerate([CAPITAL])
+    [_ async for _ in llm.astream(CAPITAL)]
+    await llm.ranked().ainvoke(CAPITAL)
+    await llm.ranked().abatch([CAPITAL])
+    assert engine.calls == (6, 6)
     assert threading.get_ident() not in engine.threads
 
 
@@ -128,7 +133,7 @@ def test_the_prompt_is_the_question_as_it_stands(llm, engine):
 
 @pytest.mark.parametrize("prompt", ["", " \n"])
 def test_an_empty_prompt_is_named(llm, prompt):
-    with pytest.raises(InvalidInputError, match="`question` is .*; it must be a text"):
+    with pytest.raises(InvalidInputError, match=r"`question` is .*; it must be a text"):
         llm.invoke(prompt)
 
 
@@ -305,17 +310,21 @@ async def test_options_reach_every_way_of_calling(llm, engine):
     assert [settings.n for _, settings in engine.sample_calls] == [3] * 13
 
 
-@pytest.mark.parametrize("call", ["invoke", "stream", "batch", "generate", "ranked"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda llm: llm.invoke(CAPITAL, num_candidate=3),
+        lambda llm: llm.batch([CAPITAL], num_candidate=3),
+        lambda llm: llm.generate([CAPITAL], num_candidate=3),
+        lambda llm: list(llm.stream(CAPITAL, num_candidate=3)),
+        lambda llm: llm.ranked(num_candidate=3),
+        lambda llm: llm.ranked().invoke(CAPITAL, num_candidate=3),
+    ],
+    ids=["invoke", "batch", "generate", "stream", "ranked", "ranked invoke"],
+)
 def test_an_unknown_option_of_a_call_is_refused_with_the_list_of_those_there_are(llm, call):
     with pytest.raises(InvalidInputError, match=r"`num_candidate` is no option of a call; the options are \['answer_k"):
-        if call == "stream":
-            list(llm.stream(CAPITAL, num_candidate=3))
-        elif call == "ranked":
-            llm.ranked(num_candidate=3)
-        elif call == "invoke":
-            llm.invoke(CAPITAL, num_candidate=3)
-        else:
-            getattr(llm, call)([CAPITAL], num_candidate=3)
+        call(llm)
 
 
 def test_the_engine_is_no_option_of_a_call(llm, engine):
@@ -324,7 +333,7 @@ def test_the_engine_is_no_option_of_a_call(llm, engine):
 
 
 def test_an_option_of_a_call_is_checked_as_in_the_constructor(llm, engine):
-    with pytest.raises(ValueError, match="`top_p` is 2.0; it must be above 0 and at most 1"):
+    with pytest.raises(ValueError, match=r"`top_p` is 2\.0; it must be above 0 and at most 1"):
         llm.invoke(CAPITAL, top_p=2)
     assert engine.calls == (0, 0)
 
@@ -387,6 +396,15 @@ def test_the_cache_keeps_calls_with_other_options_apart(cached, engine):
     for options in ({}, {"num_candidates": 3}, {"seed": 1}, {"rule": "majority"}, {"stop": ["x"]}, {"wording": "qa"}):
         for _ in range(2):
             cached.invoke(CAPITAL, **options)
+    assert len(engine.sample_calls) == 6
+
+
+def test_the_cache_keeps_models_with_other_options_apart(engine):
+    cache = InMemoryCache()
+    for options in ({}, {"stop": ["x"]}, {"seed": 1}, {"solver": "pikl"}, {"answer_key": str.lower}, {"top_p": 0.5}):
+        for _ in range(2):
+            settings = {"solver": "log_time_flow"} | options
+            EquilibriumRankingLLM.from_engine(engine, cache=cache, **settings).invoke(CAPITAL)
     assert len(engine.sample_calls) == 6
 
 

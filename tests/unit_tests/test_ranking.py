@@ -33,7 +33,7 @@ def views(generator, verdicts, *, tokens=None, length="sum"):
     )
 
 
-def rank(view, *, rule="er_discriminator", counts=None, steps=5000, texts=None):
+def rank(view, *, rule="er_discriminator", counts=None, steps=200, texts=None):
     n = view.generator.shape[1]
     texts = texts or [f"y{i}" for i in range(1, n + 1)]
     items = tuple(
@@ -122,7 +122,7 @@ def test_every_rule_can_be_recomputed_from_the_output(seed, n, length, steps):
 def test_candidates_are_ordered_by_the_rule(rule):
     random = np.random.default_rng(1)
     view = views(-10 * random.random((2, 6)), -5 * random.random((2, 6)))
-    ranking = rank(view, rule=rule, counts=[1, 4, 2, 9, 3, 7])
+    ranking = rank(view, rule=rule, counts=[1, 4, 2, 9, 3, 7], steps=99)
     scores = [one.scores[rule] for one in ranking.candidates]
     assert scores == sorted(scores, reverse=True)
     assert ranking.rule is rule
@@ -153,7 +153,7 @@ def test_a_tie_of_draws_goes_to_the_generator_s_score():
 
 def test_a_tie_of_everything_goes_to_the_first():
     for rule in Rule:
-        assert order(views(EVEN, EVEN), rule=rule) == ["y1", "y2", "y3"]
+        assert order(views(EVEN, EVEN), rule=rule, steps=9) == ["y1", "y2", "y3"]
 
 
 # --- one candidate ---
@@ -196,7 +196,7 @@ def test_the_raw_verdict_never_overflows(correct, incorrect, expected):
 
 def test_a_ranking_carries_its_evidence():
     ranking = rank(BY_HAND, counts=[2, 3])
-    assert (ranking.solver.name, ranking.solver.outcome, ranking.solver.steps) == ("PiKL", "fixed_time", 5000)
+    assert (ranking.solver.name, ranking.solver.outcome, ranking.solver.steps) == ("PiKL", "fixed_time", 200)
     assert ranking.solver.gap >= 0
     assert (ranking.wording, ranking.model) == ("qa", "m")
     assert ranking.usage == Usage(sampled_tokens=8, input_tokens=100, forwards=1)  # drawing and scoring
@@ -216,16 +216,14 @@ def test_members_and_positions_survive_the_ranking():
 def test_a_printed_ranking_is_a_table_that_explains_itself():
     # Columns: draws, log P(y | correct), raw verdict, both anchors, both policies after 0 updates (the anchors again).
     ranking = rank(BY_HAND, rule="self_contrastive", counts=[2, 3], steps=0, texts=["Canberra", "Sydney"])
-    assert str(ranking) == "\n".join(
-        [
-            "Why?",
-            "-> Canberra  (rule self_contrastive, confidence 0.90, agreement 0.98)",
-            "",
-            "          draws  log P(y|correct)  P(correct|y)      G      D   ER-G   ER-D",
-            "Canberra      2             -0.51          0.90  0.750  0.794  0.750  0.794",
-            "Sydney        3             -1.61          0.50  0.250  0.300  0.250  0.300",
-        ]
-    )
+    assert str(ranking).splitlines() == [
+        "Why?",
+        "-> Canberra  (rule self_contrastive, confidence 0.90, agreement 0.98)",
+        "",
+        "          draws  log P(y|correct)  P(correct|y)      G      D   ER-G   ER-D",
+        "Canberra      2             -0.51          0.90  0.750  0.794  0.750  0.794",
+        "Sydney        3             -1.61          0.50  0.250  0.300  0.250  0.300",
+    ]
 
 
 def test_a_printed_ranking_shortens_long_answers_and_shows_every_warning():

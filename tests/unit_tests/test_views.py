@@ -74,7 +74,7 @@ def test_averaged_scores_are_sums_over_tokens():
 
 
 def test_summed_scores_of_a_class_add_their_probabilities():
-    # correct 0.2 + 0.3, incorrect 0.1 + 0.1; the tokens are those of the best member by its mean: log(0.3)/2 > log(0.2).
+    # correct 0.2 + 0.3, incorrect 0.1 + 0.1; the tokens are the best member's by its mean: log(0.3)/2 > log(0.2).
     found = same()
     np.testing.assert_allclose(found.generator, np.log([[0.2], [0.5]]))
     np.testing.assert_array_equal(found.generator_tokens, [2])
@@ -85,6 +85,16 @@ def test_averaged_scores_of_a_class_are_its_best_member_s_under_the_correct_cond
     found = same(wording=MEAN)
     np.testing.assert_allclose(found.generator, [[log(0.1) / 2], [log(0.3) / 2]])
     np.testing.assert_allclose(found.generator_logprobs, np.log([[0.1], [0.3]]))
+
+
+def test_the_best_member_is_the_best_by_its_average_not_by_its_sum():
+    # log(0.1)/2 = -1.151 beats log(0.2) = -1.609, and its two tokens are the class's.
+    table = TABLE | {("good q", "it is"): 0.1}
+    for order in (("4", "it is"), ("it is", "4")):
+        found = same(order, MEAN, table)
+        np.testing.assert_allclose(found.generator[1], log(0.1) / 2)
+        np.testing.assert_array_equal(found.generator_tokens, [2])
+        np.testing.assert_array_equal(same(order, WORDING, table).generator_tokens, [2])
 
 
 @pytest.mark.parametrize("wording", [WORDING, MEAN])

@@ -98,3 +98,21 @@ def test_plain_batches_score_the_same():
     model, strings = tiny_model("qwen3"), strings_like_a_call(seed=4)
     with torch.inference_mode():
         assert worst(score_plain(model, strings, batch_size=5), one_at_a_time(model, strings)) < TOLERANCE
+
+
+@pytest.mark.parametrize("name", ["llama", "gemma3_window_shorter_than_input", "gpt2_absolute_positions"])
+@pytest.mark.parametrize("worth", [0.0, 1e9])
+def test_attention_taken_apart_equals_attention_over_the_whole_pack(name, worth, monkeypatch):
+    monkeypatch.setattr("langchain_consensus.engine.packed_attention._WORTH", worth)
+    monkeypatch.setattr("langchain_consensus.engine.packed_attention._LEAST_GROUP", 8)
+    model, strings = tiny_model(name), strings_like_a_call(seed=5)
+    for tokens in (1000, 60):
+        assert worst(packed(model, strings, tokens=tokens, rows=64), one_at_a_time(model, strings)) < TOLERANCE
+
+
+def test_forwards_leave_the_model_and_torchs_functions_as_they_were():
+    model, strings = tiny_model("qwen2"), strings_like_a_call(seed=6)
+    before = (model.config.to_dict(), torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention)
+    packed(model, strings, tokens=64, rows=64)
+    after = (model.config.to_dict(), torch.nn.functional.linear, torch.nn.functional.scaled_dot_product_attention)
+    assert before == after
