@@ -162,7 +162,8 @@ class Wording(BaseModel):
         return self.answer_lead + _LETTERS[question.choices.index(answer)]
 
     def _fields(self, question: Question) -> dict[str, str]:
-        if question.context is not None and not all("context" in _fields_of(part) for part in (self.ask, self.judge)):
+        shown = [part for part in (self.ask, self.judge) if "context" in _fields_of(part)]
+        if question.context is not None and len(shown) < 2:
             msg = (
                 f"The question has a `context`, and wording {self.name!r} has no {{context}} in both `ask` and `judge`; "
                 "use one that has."

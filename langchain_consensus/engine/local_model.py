@@ -18,8 +18,10 @@ import torch
 from langchain_consensus.engine.base import ContinuationScores, Sample, SampleResult, ScoreResult, Usage
 from langchain_consensus.engine.forest import Forest
 from langchain_consensus.engine.network import Network, UnsupportedArchitectureError
+from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plain import draw_plain, score_plain
 from langchain_consensus.engine.plan import make_plan
+from langchain_consensus.engine.prefix_cache import PrefixCache, new_beginnings
 from langchain_consensus.engine.sampling import Fork, draw, prefill
 from langchain_consensus.engine.scoring import score_strings
 from langchain_consensus.engine.self_check import packing_error, tolerance
@@ -49,12 +51,14 @@ class Budgets:
         tokens: Tokens of one forward.
         rows: Rows of the vocabulary projection held at a time.
         positions: Key-value positions of the prompts that are sampled from together.
+        prefix_bytes: Memory of the beginnings that are kept from call to call; 0 keeps none.
         floor: Where halving stops.
     """
 
     tokens: int = 512
     rows: int = 64
     positions: int = 16_384
+    prefix_bytes: int = 128 * 2**20
     floor: int = 16
 
     def halved(self) -> Budgets:
@@ -74,6 +78,7 @@ class LocalModel:
         """Wraps a model in evaluation mode and its tokenizer."""
         self.model = model
         self.budgets = budgets
+        self.prefixes = PrefixCache(max_bytes=budgets.prefix_bytes)
         ends = getattr(model.generation_config, "eos_token_id", None)
         self.tokens = Tokenization(
             tokenizer, end_ids=ends if isinstance(ends, list) else [ends] if ends is not None else []
@@ -133,8 +138,15 @@ class LocalModel:
                 usage = Usage(computed_tokens=read, head_rows=read, forwards=-(-len(strings) // batch))
                 return score_plain(self.model, strings, batch_size=batch), usage
             forest = Forest.build(strings)
-            plan = make_plan(forest, token_budget=budgets.tokens)
-            logprobs = score_strings(self.network, forest, plan, strings, row_budget=budgets.rows)
+            known = self.prefixes.known(forest)
+            restored = {root: prefix.length for root, prefix in known.items()}
+            plan = make_plan(forest, token_budget=budgets.tokens, restored=restored)
+            new = new_beginnings(forest, known)
+            keys = NodeKeys(np.concatenate([np.empty(0, dtype=np.int64), *new.values()]), known)
+            logprobs = score_strings(
+                self.network, forest, plan, strings, row_budget=budgets.rows, known=known, on_keys=keys
+            )
+            self.prefixes.keep(forest, {root: keys.layers(nodes) for root, nodes in new.items()})
             usage = Usage(computed_tokens=plan.computed_tokens, head_rows=plan.head_rows, forwards=len(plan.steps))
             return logprobs, usage
 
@@ -185,7 +197,7 @@ class LocalModel:
                 computed, passes, rows = sum(map(len, ids)), settings.max_new_tokens, len(ids)
             else:
                 room = settings.n * settings.max_new_tokens
-                start = prefill(self.network, ids, room=room, token_budget=budgets.tokens)
+                start = prefill(self.network, ids, room=room, token_budget=budgets.tokens, prefixes=self.prefixes)
                 forks, computed, passes = draw(
                     self.network, start, settings, end_ids=end_ids, seeds=seeds, finished=self._stopper(settings.stop)
                 )

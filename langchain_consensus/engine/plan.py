@@ -8,17 +8,22 @@ forwards of their own.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from langchain_consensus.engine.forest import Forest
 
 __all__ = ["Plan", "Step", "make_plan"]
+
+_NOTHING: Mapping[int, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -31,12 +36,14 @@ class Step:
         keep: How many of the first nodes become part of the trunk afterwards.
         blocks: Where each independent subtree starts in `nodes`, ascending, from `keep`; nodes of different subtrees
             never attend to each other, the first `keep` nodes are seen by all.
+        restored: The root whose beginning is put into the trunk first, from the prefix cache; -1 for none.
     """
 
     base: int
     nodes: NDArray[np.int64]
     keep: int
     blocks: tuple[int, ...]
+    restored: int = -1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,7 +54,7 @@ class Plan:
         steps: The forwards.
         strings: Strings asked about.
         string_tokens: Tokens of all strings, each in full.
-        computed_tokens: Distinct tokens that go through the network: the size of the forest.
+        computed_tokens: Distinct tokens that go through the network: the size of the forest, less what is restored.
         head_rows: Distinct positions at which the vocabulary projection runs.
     """
 
@@ -58,16 +65,29 @@ class Plan:
     head_rows: int
 
 
-def make_plan(forest: Forest, *, token_budget: int) -> Plan:
-    """The forwards that compute every node of `forest` exactly once, none with more than `token_budget` nodes."""
+def make_plan(forest: Forest, *, token_budget: int, restored: Mapping[int, int] = _NOTHING) -> Plan:
+    """The forwards that compute every node of `forest` exactly once, none with more than `token_budget` nodes.
+
+    Args:
+        forest: What is computed.
+        token_budget: The most nodes of a forward.
+        restored: For some roots how many nodes of their unbranched beginning come from the prefix cache; those are not
+            computed.
+    """
     planner = _Planner(forest, token_budget)
-    planner.branches(_children(forest, 0, len(forest)), base=0, lead=np.empty(0, dtype=np.int64))
+    none = np.empty(0, dtype=np.int64)
+    roots = _children(forest, 0, len(forest))
+    planner.branches([root for root in roots if root not in restored], base=0, lead=none)
+    for root, length in restored.items():
+        first = len(planner.steps)
+        planner.branches(_children(forest, root + length, int(forest.subtree_end[root])), base=length, lead=none)
+        planner.steps[first] = replace(planner.steps[first], restored=root)
     lengths = [int(forest.depth[end]) + 2 for end in forest.paths_end]
     return Plan(
         steps=tuple(planner.steps),
         strings=len(lengths),
         string_tokens=sum(lengths),
-        computed_tokens=len(forest),
+        computed_tokens=len(forest) - sum(restored.values()),
         head_rows=len(forest.needed()),
     )
 

@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from langchain_consensus.engine.forest import Forest, TokenString
-from langchain_consensus.engine.plan import Plan, Step, make_plan
+from langchain_consensus.engine.node_keys import NodeKeys
+from langchain_consensus.engine.plan import Plan, make_plan
+from langchain_consensus.engine.prefix_cache import new_beginnings
 from langchain_consensus.engine.scoring import run_steps
 from langchain_consensus.engine.trunk_cache import TrunkCache
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.engine.base import SamplingSettings
     from langchain_consensus.engine.network import Network
+    from langchain_consensus.engine.prefix_cache import PrefixCache
 
 __all__ = ["Fork", "Prefill", "draw", "prefill", "truncated"]
 
@@ -66,7 +69,9 @@ class Prefill:
     layers: list[tuple[torch.Tensor, torch.Tensor]]
 
 
-def prefill(network: Network, prompts: Sequence[Sequence[int]], *, room: int, token_budget: int) -> Prefill:
+def prefill(
+    network: Network, prompts: Sequence[Sequence[int]], *, room: int, token_budget: int, prefixes: PrefixCache
+) -> Prefill:
     """Computes every distinct prefix of `prompts` once and lays each prompt's keys and values out in a row.
 
     Args:
@@ -74,22 +79,15 @@ def prefill(network: Network, prompts: Sequence[Sequence[int]], *, room: int, to
         prompts: Token ids, none empty.
         room: Positions to leave behind the longest prompt for what will be drawn.
         token_budget: Tokens of one forward.
+        prefixes: Beginnings of earlier calls; those of this one are added.
     """
     # The forest reads all but a string's last token; a dummy continuation makes it read the whole prompt.
     forest = Forest.build([TokenString(prefix=tuple(ids), continuation=(0,)) for ids in prompts])
-    plan = make_plan(forest, token_budget=token_budget)
-    store: list[tuple[torch.Tensor, torch.Tensor]] = []
-
-    def keep(step: Step, cache: TrunkCache) -> None:
-        nodes = torch.from_numpy(step.nodes).to(network.device)
-        for layer, (keys, values) in enumerate(cache.layers_kept()):
-            if len(store) <= layer:
-                store.append((_like(keys, len(forest)), _like(values, len(forest))))
-            for states, kept in zip((keys, values), store[layer], strict=True):
-                kept[:, :, nodes] = states[:, :, step.base : step.base + len(step.nodes)]
-
+    known = prefixes.known(forest)
+    plan = make_plan(forest, token_budget=token_budget, restored={root: p.length for root, p in known.items()})
+    keys = NodeKeys(np.arange(len(forest)), known)
     last = torch.empty(0)
-    for step, hidden in run_steps(network, forest, plan, on_keys=keep):
+    for step, hidden in run_steps(network, forest, plan, known=known, on_keys=keys):
         mine = np.flatnonzero(np.isin(forest.paths_end, step.nodes))
         if len(mine):
             rows = np.searchsorted(step.nodes, forest.paths_end[mine])
@@ -101,7 +99,8 @@ def prefill(network: Network, prompts: Sequence[Sequence[int]], *, room: int, to
     paths = torch.zeros(len(prompts), longest, dtype=torch.int64)
     for number, end in enumerate(forest.paths_end):
         paths[number, : lengths[number]] = torch.from_numpy(forest.path(int(end)))
-    layers = [(_rows(keys, paths, room), _rows(values, paths, room)) for keys, values in store]
+    layers = [(_rows(k, paths, room), _rows(v, paths, room)) for k, v in keys.layers(np.arange(len(forest)))]
+    prefixes.keep(forest, {root: keys.layers(nodes) for root, nodes in new_beginnings(forest, known).items()})
     return Prefill(plan=plan, lengths=lengths, logits=network.logits(last), layers=layers)
 
 
@@ -251,10 +250,6 @@ def _pick(logits: torch.Tensor, rows: torch.Tensor, uniforms: torch.Tensor, sett
     threshold = uniforms.to(logits.device) * cumulative[:, -1]
     columns = torch.searchsorted(cumulative, threshold[:, None], right=True).clamp_(max=values.shape[-1] - 1)
     return tokens[rows].gather(1, columns)[:, 0]
-
-
-def _like(states: torch.Tensor, length: int) -> torch.Tensor:
-    return states.new_empty(*states.shape[:2], length, states.shape[-1])
 
 
 def _rows(store: torch.Tensor, paths: torch.Tensor, room: int) -> torch.Tensor:

@@ -5,6 +5,7 @@ Token ids in, log-probabilities out. Tokenizers and prompts are unknown here.
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,19 +15,31 @@ from langchain_consensus.engine.packed_attention import PackedLayout
 from langchain_consensus.engine.trunk_cache import TrunkCache
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from langchain_consensus.engine.forest import Forest, TokenString
     from langchain_consensus.engine.network import Network
     from langchain_consensus.engine.plan import Plan, Step
+    from langchain_consensus.engine.prefix_cache import Prefix
+
+    OnKeys = Callable[[Step, TrunkCache], None]
 
 __all__ = ["run_steps", "score_strings"]
 
+_NOTHING: Mapping[int, Prefix] = MappingProxyType({})
+
 
 def score_strings(
-    network: Network, forest: Forest, plan: Plan, strings: Sequence[TokenString], *, row_budget: int
+    network: Network,
+    forest: Forest,
+    plan: Plan,
+    strings: Sequence[TokenString],
+    *,
+    row_budget: int,
+    known: Mapping[int, Prefix] = _NOTHING,
+    on_keys: OnKeys | None = None,
 ) -> list[NDArray[np.float64]]:
     """For each string the log-probability of every continuation token, `[len(continuation)]` in nats.
 
@@ -36,13 +49,15 @@ def score_strings(
         plan: The plan of `forest`.
         strings: What to score.
         row_budget: Rows of the vocabulary projection held at a time; it bounds memory at rows x vocabulary floats.
+        known: As in `run_steps`.
+        on_keys: As in `run_steps`.
     """
     # Each (node, next token) is scored once, whichever strings share it.
     nodes = np.concatenate(forest.rows)
     targets = np.concatenate([np.array(s.continuation, dtype=np.int64) for s in strings])
     pairs, where = np.unique(np.stack([nodes, targets], axis=1), axis=0, return_inverse=True)
     logprobs = np.full(len(pairs), np.nan)
-    for step, hidden in run_steps(network, forest, plan):
+    for step, hidden in run_steps(network, forest, plan, known=known, on_keys=on_keys):
         first, last = np.searchsorted(pairs[:, 0], [step.nodes[0], step.nodes[-1] + 1])
         mine = np.arange(first, last)
         mine = mine[np.isin(pairs[mine, 0], step.nodes)]
@@ -58,7 +73,8 @@ def run_steps(
     forest: Forest,
     plan: Plan,
     *,
-    on_keys: Callable[[Step, TrunkCache], None] | None = None,
+    known: Mapping[int, Prefix] = _NOTHING,
+    on_keys: OnKeys | None = None,
 ) -> Iterator[tuple[Step, torch.Tensor]]:
     """Yields each step with its last hidden states `[1, L, hidden]`.
 
@@ -66,10 +82,13 @@ def run_steps(
         network: The model.
         forest: What the plan is for.
         plan: The forwards.
+        known: The beginnings that the plan's steps restore, by root.
         on_keys: Called after each forward, while the cache holds the keys of all its nodes, behind `cache.length`.
     """
     cache = TrunkCache(capacity=max((s.base + len(s.nodes) for s in plan.steps), default=0))
     for step in plan.steps:
+        if step.restored >= 0:
+            cache.restore(known[step.restored].layers, length=step.base)
         cache.length = step.base
         nodes = step.nodes
         ancestors = (nodes[None, :] <= nodes[:, None]) & (nodes[:, None] < forest.subtree_end[nodes][None, :])

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
     from langchain_consensus.engine.local_model import LocalModel
+    from langchain_consensus.engine.prefix_cache import PrefixCacheStatus
     from langchain_consensus.prompts import Prompt
 
 __all__ = ["TransformersEngine"]
@@ -45,6 +46,7 @@ class TransformersEngine:
         cache_dir: str | Path | None = None,
         token_budget: int = 512,
         row_budget: int = 64,
+        prefix_cache_bytes: int = 128 * 2**20,
     ) -> None:
         """Remembers what to load; the first call loads it.
 
@@ -57,12 +59,18 @@ class TransformersEngine:
             cache_dir: Where converted GGUF files are kept; `None` is the user's cache folder.
             token_budget: Tokens of one forward, at least 16; it bounds the memory of activations.
             row_budget: Rows of the vocabulary projection held at a time, at least 1.
+            prefix_cache_bytes: Memory for the keys and values of long beginnings (a system prompt, a few-shot header)
+                that are kept from call to call; 0 keeps none.
         """
         if not isinstance(model_id, str) or not model_id.strip():
             names = sorted(EMBEDDED_MODELS)
             msg = f"`model_id` is {model_id!r}; it must be a hub id, a folder, a .gguf file or one of {names}."
             raise InvalidInputError(msg)
-        for name, value, least in (("token_budget", token_budget, 16), ("row_budget", row_budget, 1)):
+        for name, value, least in (
+            ("token_budget", token_budget, 16),
+            ("row_budget", row_budget, 1),
+            ("prefix_cache_bytes", prefix_cache_bytes, 0),
+        ):
             if not isinstance(value, int) or value < least:
                 msg = f"`{name}` is {value!r}; it must be a whole number of at least {least}."
                 raise InvalidInputError(msg)
@@ -74,7 +82,7 @@ class TransformersEngine:
             trust_remote_code=trust_remote_code,
             cache_dir=None if cache_dir is None else Path(cache_dir),
         )
-        self._token_budget, self._row_budget = token_budget, row_budget
+        self._budgets = (token_budget, row_budget, prefix_cache_bytes)
         self._lock = threading.RLock()
         self._loaded: LocalModel | None = None
         self._owned: tuple[Any, Any] | None = None
@@ -88,6 +96,7 @@ class TransformersEngine:
         name: str | None = None,
         token_budget: int = 512,
         row_budget: int = 64,
+        prefix_cache_bytes: int = 128 * 2**20,
     ) -> Self:
         """An engine on a model and tokenizer that the caller owns; neither is changed.
 
@@ -97,9 +106,10 @@ class TransformersEngine:
             name: What results call it; by default the model's own `name_or_path`.
             token_budget: As in the constructor.
             row_budget: As in the constructor.
+            prefix_cache_bytes: As in the constructor.
         """
         known = name or getattr(model, "name_or_path", "") or type(model).__name__
-        engine = cls(known, token_budget=token_budget, row_budget=row_budget)
+        engine = cls(known, token_budget=token_budget, row_budget=row_budget, prefix_cache_bytes=prefix_cache_bytes)
         engine._owned = (model, tokenizer)
         return engine
 
@@ -129,6 +139,12 @@ class TransformersEngine:
         with self._lock:
             return self._model().tokens.plain_ids(text)
 
+    @property
+    def prefix_cache(self) -> PrefixCacheStatus:
+        """What the prefix cache holds and what it has saved so far; loads the model if it is not loaded."""
+        with self._lock:
+            return self._model().prefixes.status
+
     def _model(self) -> LocalModel:
         with self._lock:
             if self._loaded is None:
@@ -141,7 +157,8 @@ class TransformersEngine:
                     source = resolve(self._name, self._options)
                     tokenizer = load_tokenizer(source, self._options)
                     model = load_model(source, self._options)
-                budgets = Budgets(tokens=self._token_budget, rows=self._row_budget)
+                tokens, rows, prefix_bytes = self._budgets
+                budgets = Budgets(tokens=tokens, rows=rows, prefix_bytes=prefix_bytes)
                 with _Evaluation(model):
                     self._loaded = LocalModel(model, tokenizer, budgets=budgets)
             return self._loaded

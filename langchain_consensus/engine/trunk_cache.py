@@ -48,6 +48,14 @@ class TrunkCache(Cache):
         del layer_idx
         return self.length
 
+    def restore(self, layers: list[tuple[torch.Tensor, torch.Tensor]], *, length: int) -> None:
+        """Makes the first `length` positions of `layers`, `[1, heads, >= length, width]`, the trunk."""
+        for layer, (keys, values) in enumerate(layers):
+            if layer not in self._keys:
+                self._keys[layer], self._values[layer] = _room(keys, self.capacity), _room(values, self.capacity)
+            self._keys[layer][:, :, :length] = keys[:, :, :length]
+            self._values[layer][:, :, :length] = values[:, :, :length]
+
     def layers_kept(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """The buffers of every layer, in order of the layers."""
         return [(self._keys[layer], self._values[layer]) for layer in sorted(self._keys)]

@@ -25,6 +25,7 @@ LAYERS = (
     ("settings", "evidence"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("calibration", "evaluation", "report"),
+    ("benchmarks",),
     ("cli",),
 )
 HEIGHT = {part: height for height, parts in enumerate(LAYERS) for part in parts}
@@ -32,7 +33,7 @@ HEIGHT = {part: height for height, parts in enumerate(LAYERS) for part in parts}
 SURFACES = {"llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"}
 # Who may import what from outside; what is not listed here is NumPy, pydantic or the standard library, or new.
 PLACES = {
-    "torch": {"engine"},
+    "torch": {"engine", "benchmarks"},
     "transformers": {"engine"},
     "safetensors": {"engine"},
     "accelerate": {"engine"},
@@ -46,7 +47,9 @@ PLACES = {
     "langgraph": {"middleware"},
     "typer": {"cli"},
     "rich": {"cli"},
-    "matplotlib": {"report"},
+    "matplotlib": {"report", "benchmarks"},
+    "lm_eval": {"benchmarks"},
+    "psutil": {"benchmarks"},
     "sklearn": {"calibration", "evaluation"},
     "scipy": {"calibration", "evaluation"},
 }

@@ -67,6 +67,25 @@ def test_a_plan_computes_every_node_once_and_shows_each_its_ancestors(strings, b
     assert plan.head_rows == len({int(node) for rows in forest.rows for node in rows})
 
 
+@settings(max_examples=100, deadline=None)
+@given(_strings(), st.sampled_from([1, 3, 16]), st.data())
+def test_what_is_restored_is_not_computed_and_all_else_is_computed_once(strings, budget, data):
+    forest = Forest.build(strings)
+    first_row = min(int(node) for rows in forest.rows for node in rows)
+    chain = 1
+    while chain < len(forest) and forest.subtree_end[chain] == forest.subtree_end[0]:
+        chain += 1
+    if min(chain, first_row) < 1 or forest.subtree_end[0] <= chain:
+        return
+    length = data.draw(st.integers(1, min(chain, first_row)))
+    plan = make_plan(forest, token_budget=budget, restored={0: length})
+    computed = sorted(int(node) for step in plan.steps for node in step.nodes)
+    assert computed == list(range(length, len(forest)))
+    assert plan.computed_tokens == len(forest) - length
+    (start,) = (step for step in plan.steps if step.restored == 0)
+    assert start.base == length
+
+
 def _replay(forest: Forest, plan: Plan, budget: int) -> None:
     """Follows the plan as the executor does, with sets in place of tensors."""
     trunk: list[int] = []

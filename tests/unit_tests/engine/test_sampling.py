@@ -8,6 +8,7 @@ from transformers.generation.logits_process import MinPLogitsWarper, TopKLogitsW
 
 from langchain_consensus.engine.base import SamplingSettings
 from langchain_consensus.engine.network import Network
+from langchain_consensus.engine.prefix_cache import PrefixCache
 from langchain_consensus.engine.sampling import Fork, draw, prefill, truncated
 from tests.unit_tests.engine.tiny_models import CONFIGS, VOCABULARY, tiny_model
 
@@ -18,7 +19,13 @@ END = frozenset({2})
 def forks_of(name: str, prompts: list[list[int]], settings: SamplingSettings, *, tokens: int = 64) -> list[list[Fork]]:
     network = Network(tiny_model(name))
     with torch.inference_mode():
-        start = prefill(network, prompts, room=settings.n * settings.max_new_tokens, token_budget=tokens)
+        start = prefill(
+            network,
+            prompts,
+            room=settings.n * settings.max_new_tokens,
+            token_budget=tokens,
+            prefixes=PrefixCache(max_bytes=0),
+        )
         seeds = [[settings.seed, sum(prompt)] for prompt in prompts]
         forks, _, _ = draw(network, start, settings, end_ids=END, seeds=seeds, finished=lambda fork: False)
     return forks
@@ -113,5 +120,11 @@ def test_truncation_keeps_what_transformers_warpers_keep(settings, warper):
 def test_a_prefix_that_prompts_share_is_prefilled_once():
     network = Network(tiny_model("llama"))
     with torch.inference_mode():
-        start = prefill(network, [[1, 2, 3, 4], [1, 2, 3, 5], [1, 2, 3, 4]], room=4, token_budget=64)
+        start = prefill(
+            network,
+            [[1, 2, 3, 4], [1, 2, 3, 5], [1, 2, 3, 4]],
+            room=4,
+            token_budget=64,
+            prefixes=PrefixCache(max_bytes=0),
+        )
     assert start.plan.computed_tokens == 5
