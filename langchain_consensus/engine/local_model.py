@@ -8,67 +8,42 @@ from __future__ import annotations
 
 import logging
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from langchain_consensus.engine.base import ContinuationScores, Sample, SampleResult, ScoreResult, Usage
+from langchain_consensus.engine.base import ContinuationScores, SampleResult, ScoreResult, Usage
 from langchain_consensus.engine.forest import Forest
+from langchain_consensus.engine.fork_texts import sample_of, stopper
+from langchain_consensus.engine.memory import MemoryGuard
 from langchain_consensus.engine.network import Network, UnsupportedArchitectureError
 from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plain import draw_plain, score_plain
 from langchain_consensus.engine.plan import make_plan
 from langchain_consensus.engine.prefix_cache import PrefixCache, new_beginnings
-from langchain_consensus.engine.sampling import Fork, draw, prefill
+from langchain_consensus.engine.sampling import draw, prefill
 from langchain_consensus.engine.scoring import score_strings
 from langchain_consensus.engine.self_check import packing_error, tolerance
 from langchain_consensus.engine.tokenization import Tokenization
-from langchain_consensus.errors import EngineError, EngineMemoryError, InvalidInputError
+from langchain_consensus.errors import EngineError, InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from langchain_consensus.engine.base import SamplingSettings, ScoreRequest
+    from langchain_consensus.engine.base import Sample, SamplingSettings, ScoreRequest
     from langchain_consensus.engine.forest import TokenString
+    from langchain_consensus.engine.memory import Budgets
+    from langchain_consensus.engine.sampling import Fork
     from langchain_consensus.prompts import Prompt
 
-__all__ = ["Budgets", "LocalModel"]
+__all__ = ["LocalModel"]
 
 _logger = logging.getLogger(__name__)
-_T = TypeVar("_T")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Budgets:
-    """What bounds memory; each is halved when the device runs out, down to `floor`.
-
-    Attributes:
-        tokens: Tokens of one forward.
-        rows: Rows of the vocabulary projection held at a time.
-        positions: Key-value positions of the prompts that are sampled from together.
-        prefix_bytes: Memory of the beginnings that are kept from call to call; 0 keeps none.
-        floor: Where halving stops.
-    """
-
-    tokens: int = 512
-    rows: int = 64
-    positions: int = 16_384
-    prefix_bytes: int = 128 * 2**20
-    floor: int = 16
-
-    def halved(self) -> Budgets:
-        """Half of each budget, but not below `floor`."""
-        return replace(
-            self,
-            tokens=max(self.tokens // 2, self.floor),
-            rows=max(self.rows // 2, self.floor),
-            positions=max(self.positions // 2, self.floor),
-        )
 
 
 class LocalModel:
@@ -77,7 +52,7 @@ class LocalModel:
     def __init__(self, model: Any, tokenizer: Any, *, budgets: Budgets, self_check: bool = True) -> None:
         """Wraps a model in evaluation mode and its tokenizer."""
         self.model = model
-        self.budgets = budgets
+        self.memory = MemoryGuard(budgets)
         self.prefixes = PrefixCache(max_bytes=budgets.prefix_bytes)
         ends = getattr(model.generation_config, "eos_token_id", None)
         self.tokens = Tokenization(
@@ -115,7 +90,7 @@ class LocalModel:
             self._check_length(len(string.prefix) + len(string.continuation), 0)
         if not strings:
             return ScoreResult(scores=())
-        logprobs, usage = self._with_memory(partial(self._score, strings))
+        logprobs, usage = self.memory.run(partial(self._score, strings))
         total = {string: float(values.sum()) for string, values in zip(strings, logprobs, strict=True)}
         if not all(np.isfinite(value) or value == -np.inf for value in total.values()):
             msg = f"The model returned NaN log-probabilities in {self.model.dtype}; load it with dtype='float32'."
@@ -158,10 +133,10 @@ class LocalModel:
         results: list[tuple[Sample, ...]] = [()] * len(prompts)
         usage = Usage(input_tokens=sum(map(len, ids)))
         for group in self._groups(ids, settings):
-            drawn, cost = self._with_memory(partial(self._draw, [ids[i] for i in group], settings))
+            drawn, cost = self.memory.run(partial(self._draw, [ids[i] for i in group], settings))
             usage += cost
             for number, forks in zip(group, drawn, strict=True):
-                results[number] = tuple(self._sample(prompts[number], fork, settings) for fork in forks)
+                results[number] = tuple(sample_of(self.tokens, prompts[number], fork, settings.stop) for fork in forks)
         return SampleResult(samples=tuple(results), usage=usage)
 
     def _groups(self, ids: list[list[int]], settings: SamplingSettings) -> list[list[int]]:
@@ -169,7 +144,7 @@ class LocalModel:
         groups: list[list[int]] = []
         for number in sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i)):
             room = settings.n * settings.max_new_tokens
-            full = groups and (len(groups[-1]) + 1) * (len(ids[groups[-1][0]]) + room) > self.budgets.positions
+            full = groups and (len(groups[-1]) + 1) * (len(ids[groups[-1][0]]) + room) > self.memory.budgets.positions
             if not groups or full or self.network is None:
                 groups.append([])
             groups[-1].append(number)
@@ -199,39 +174,17 @@ class LocalModel:
                 room = settings.n * settings.max_new_tokens
                 start = prefill(self.network, ids, room=room, token_budget=budgets.tokens, prefixes=self.prefixes)
                 forks, computed, passes = draw(
-                    self.network, start, settings, end_ids=end_ids, seeds=seeds, finished=self._stopper(settings.stop)
+                    self.network,
+                    start,
+                    settings,
+                    end_ids=end_ids,
+                    seeds=seeds,
+                    finished=stopper(self.tokens, settings.stop),
                 )
                 rows = start.plan.head_rows + computed
                 computed, passes = computed + start.plan.computed_tokens, passes + len(start.plan.steps)
         sampled = sum(len(fork.ids) for group in forks for fork in group)
         return forks, Usage(computed_tokens=computed, sampled_tokens=sampled, head_rows=rows, forwards=passes)
-
-    def _stopper(self, stop: tuple[str, ...]) -> Callable[[Fork], bool]:
-        # A token is at least one byte, so a stop string that ends here lies within this many tokens.
-        window = max((len(text.encode()) for text in stop), default=0) + 4
-
-        def stopped(fork: Fork) -> bool:
-            return bool(stop) and any(text in self.tokens.text(fork.ids[-window:]) for text in stop)
-
-        return stopped
-
-    def _sample(self, prompt: Prompt, fork: Fork, settings: SamplingSettings) -> Sample:
-        ended = bool(fork.ids) and fork.ids[-1] in self.tokens.end_ids
-        body = fork.ids[:-1] if ended else fork.ids
-        text = self.tokens.text(body)
-        cuts = [text.index(stop) for stop in settings.stop if stop in text]
-        if cuts:
-            text = text[: min(cuts)]
-            # The stop string may begin inside a token; then no tokens of the sample are exactly the text.
-            body = next((body[:k] for k in range(len(body), -1, -1) if self.tokens.text(body[:k]) == text), [])
-        return Sample(
-            text=text,
-            tokens=len(fork.ids),
-            logprob=float(sum(fork.logprobs[: len(body)])),
-            end_logprob=fork.logprobs[-1] if ended and not cuts else None,
-            finish="stop" if cuts else "end" if ended else "length",
-            canonical=bool(body) and self.tokens.is_canonical(prompt, text, body),
-        )
 
     def _check_length(self, length: int, new: int) -> None:
         if length + new > self.max_positions:
@@ -240,26 +193,3 @@ class LocalModel:
                 f"most {self.max_positions}. Shorten the question, its context or the answers."
             )
             raise InvalidInputError(msg)
-
-    def _with_memory(self, run: Callable[[Budgets], _T]) -> _T:
-        """Runs with the budgets; when the device is out of memory, again with half of them, down to the floor."""
-        while True:
-            try:
-                return run(self.budgets)
-            except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
-                if isinstance(error, RuntimeError) and not _is_out_of_memory(error):
-                    raise
-                smaller = self.budgets.halved()
-                if smaller == self.budgets:
-                    msg = "Out of memory at the smallest budgets; shorten prompts, lower `n`, or load a smaller dtype."
-                    raise EngineMemoryError(msg) from error
-                _logger.warning("out of memory; going on with budgets %s", smaller)
-                self.budgets = smaller
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    """On the CPU torch reports exhausted memory as a plain RuntimeError."""
-    said = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or "not enough memory" in said or "CPUAllocator" in said

@@ -149,7 +149,8 @@ class TransformersEngine:
         with self._lock:
             if self._loaded is None:
                 require_local()
-                from langchain_consensus.engine.local_model import Budgets, LocalModel
+                from langchain_consensus.engine.local_model import LocalModel
+                from langchain_consensus.engine.memory import Budgets
 
                 if self._owned is not None:
                     model, tokenizer = self._owned

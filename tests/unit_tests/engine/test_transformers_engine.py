@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from langchain_consensus.engine import SamplingSettings, ScoreRequest, TransformersEngine
-from langchain_consensus.engine.local_model import Budgets, LocalModel
+from langchain_consensus.engine.local_model import LocalModel
+from langchain_consensus.engine.memory import Budgets
 from langchain_consensus.errors import EngineError, EngineMemoryError, InvalidInputError, ModelLoadError
 from langchain_consensus.prompts import ChatPrompt, Message, TextPrompt
 from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
@@ -100,7 +101,7 @@ def test_memory_running_out_halves_the_budgets_and_goes_on(monkeypatch, caplog):
     monkeypatch.setattr(LocalModel, "_score", hungry)
     with caplog.at_level(logging.WARNING):
         scores = model.score(REQUESTS).scores
-    assert model.budgets.tokens == 64
+    assert model.memory.budgets.tokens == 64
     assert "out of memory" in caplog.text
     assert np.allclose(scores[0].logprobs, expected[0].logprobs, atol=1e-4)
 
