@@ -1,0 +1,34 @@
+"""Every example runs on the fake engine and prints what its docstring says."""
+
+import inspect
+import runpy
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from langchain_consensus import FakeEngine
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+BELIEFS = {
+    "chain_with_threshold.py": {
+        "What is the capital of Australia?": {"Canberra": 0.9, "Sydney": 0.1},
+        "Who will win the next World Cup?": {"Brazil": 0.5, "France": 0.5},
+    },
+    "judge_another_model.py": {"What is the capital of Australia?": {"Canberra": 0.7, "Sydney": 0.2, "Melbourne": 0.1}},
+    "solve_a_game.py": {},
+}
+
+
+@pytest.mark.parametrize("name", BELIEFS)
+def test_an_example_prints_what_its_docstring_says(name, capsys):
+    module = runpy.run_path(str(EXAMPLES / name))
+    main = module["main"]
+    main(FakeEngine(BELIEFS[name])) if inspect.signature(main).parameters else main()
+    printed = capsys.readouterr().out.rstrip("\n")
+    assert textwrap.indent(printed, "    ") in module["__doc__"]
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_fits_on_a_screen(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 60
