@@ -165,8 +165,8 @@ class Wording(BaseModel):
         shown = [part for part in (self.ask, self.judge) if "context" in _fields_of(part)]
         if question.context is not None and len(shown) < 2:
             msg = (
-                f"The question has a `context`, and wording {self.name!r} has no {{context}} in both `ask` and `judge`; "
-                "use one that has."
+                f"The question has a `context`, and wording {self.name!r} has no {{context}} in both `ask` and "
+                "`judge`; use one that has."
             )
             raise InvalidInputError(msg)
         lists = "choices" in _fields_of(self.ask) | _fields_of(self.judge)
