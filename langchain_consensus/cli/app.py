@@ -7,6 +7,7 @@ import typer
 from langchain_consensus import __version__
 from langchain_consensus.cli import options
 from langchain_consensus.cli.ask import ask
+from langchain_consensus.cli.bench import bench
 from langchain_consensus.cli.exits import OneLineErrors
 from langchain_consensus.cli.models import models
 from langchain_consensus.cli.rank import rank
@@ -22,6 +23,7 @@ app = typer.Typer(cls=OneLineErrors, epilog=_EXITS, pretty_exceptions_enable=Fal
 app.command()(ask)
 app.command()(rank)
 app.command()(models)
+app.command()(bench)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.engine.base import Engine
 
-__all__ = ["load", "make_engine"]
+__all__ = ["load", "make_engine", "quieten"]
 
 
 def make_engine(model: str, *, dtype: str, device_map: str | None, token_budget: int, cache_dir: Path | None) -> Engine:
@@ -34,7 +34,7 @@ def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
     engine = consensus.engine
     with messages().status(_what(engine.name, cache_dir)):
         if isinstance(engine, TransformersEngine) and not logs.is_verbose():
-            _quieten()
+            quieten()
         wording = consensus.used_wording()
         if wording.kind == "chat" and not engine.is_chat:
             msg = (
@@ -51,7 +51,7 @@ def _what(name: str, cache_dir: Path | None) -> str:
     return f"loading {name} ..."
 
 
-def _quieten() -> None:
+def quieten() -> None:
     """Takes transformers' bars and notices off stderr; the process is the program's, so this harms nobody."""
     try:
         logging: Any = import_module("transformers.utils.logging")

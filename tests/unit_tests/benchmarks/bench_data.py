@@ -2,7 +2,7 @@
 
 import json
 
-from langchain_consensus.benchmarks import series, workloads
+from langchain_consensus.benchmarks import limits, measure, series, workloads
 from langchain_consensus.benchmarks.subject import Subject
 from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 
@@ -53,6 +53,9 @@ def shrink(patch):
         patch.setattr(workloads, name, value)
     for name, value in {"PROMPT_TOKENS": 200, "DRAWS": 2, "NEW_TOKENS": 5}.items():
         patch.setattr(workloads, name, value)
+    patch.setattr(measure, "_release", lambda: None)  # half a second each in a process as large as a test run
+    patch.setattr(limits, "_FLOPS_A_TRY", 1e7)
+    patch.setattr(limits, "_READ_ELEMENTS", 2**16)
     patch.setattr(series, "CANDIDATE_COUNTS", (1, 3))
     patch.setattr(series, "BATCHES", (2, 5))
 

@@ -10,9 +10,6 @@ from typer.testing import CliRunner
 
 from langchain_consensus.cli import app
 
-pytest.importorskip("psutil")
-pytest.importorskip("matplotlib")
-
 
 def bench(*args):
     result = CliRunner(env={"COLUMNS": "160"}).invoke(app, ["bench", *map(str, args)])

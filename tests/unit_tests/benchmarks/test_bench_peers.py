@@ -18,8 +18,6 @@ from langchain_consensus.benchmarks.requests import distinct_strings
 from langchain_consensus.benchmarks.workloads import arc, rag, sample
 from langchain_consensus.errors import EngineError
 
-pytest.importorskip("psutil")
-
 
 @pytest.fixture
 def subject():
@@ -127,7 +125,7 @@ def test_peak_memory_sees_what_is_freed_again(subject):
 
 
 def test_calibration_picks_a_size_that_fits_and_reports_what_it_tried(scoring, subject, monkeypatch):
-    strings = scoring[1]
+    strings = scoring[1][:24]
     lengths = [len(s.prefix) for s in strings]
 
     def make(items, size):
@@ -142,7 +140,8 @@ def test_calibration_picks_a_size_that_fits_and_reports_what_it_tried(scoring, s
     assert calibrated(make, strings, lengths).batch_size is None
 
 
-def test_the_limit_s_work_by_hand(tmp_path, subject):
+def test_the_limit_s_work_by_hand(tmp_path, monkeypatch, subject):
+    shrink(monkeypatch)
     strings = distinct_strings(subject.tokens, arc(subject, write_sets(tmp_path), 1).requests)
     work = scoring_work(subject.model, strings)
     model = subject.model
@@ -155,5 +154,5 @@ def test_the_limit_s_work_by_hand(tmp_path, subject):
     assert len(paths) == work.tokens
     assert work.attention_flops == 4 * 32 * sum(2 * min(len(path), 5) + len(path) for path in paths)
     rates = measured_rates(model)
-    assert rates.flops > 1e8
-    assert rates.read_bytes > 1e8
+    assert rates.flops > 1e6
+    assert rates.read_bytes > 1e6

@@ -1,0 +1,179 @@
+"""What a run found, as plain data: everything that the report, the plot and the JSON file say."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_consensus.benchmarks.measure import Measurement
+
+__all__ = ["Limit", "MethodRecord", "Report", "WorkloadRecord", "environment"]
+
+_PACKAGES = ("langchain-consensus", "torch", "transformers", "lm-eval", "numpy", "accelerate", "tokenizers")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MethodRecord:
+    """One method on one workload.
+
+    Attributes:
+        name: `ours` or the peer's name; in a series, what was varied.
+        seconds: Wall time of each repetition.
+        peak_bytes: Most memory above the weights, of each repetition.
+        tokens: Positions that went through the decoder, padding included.
+        head_rows: Positions at which the vocabulary projection ran.
+        forwards: Passes through the decoder.
+        batch_size: Strings or prompts in a batch; `None` for the engine.
+        tried: Seconds of the calibration's subset for each batch size; a size that memory forbids is missing.
+        difference: Largest difference of a string's log-probability from the engine's, in nats.
+    """
+
+    name: str
+    seconds: list[float]
+    peak_bytes: list[int]
+    tokens: int
+    head_rows: int
+    forwards: int
+    batch_size: int | None = None
+    tried: dict[int, float] = field(default_factory=dict)
+    difference: float | None = None
+
+    @property
+    def median(self) -> float:
+        """Median of the seconds."""
+        return median(self.seconds)
+
+    @classmethod
+    def of(cls, name: str, measurements: Sequence[Measurement[Any]], **more: Any) -> MethodRecord:
+        """The record of a method's repetitions, which must have done the same work."""
+        first = measurements[0]
+        work = {(one.tokens, one.head_rows, one.forwards) for one in measurements}
+        assert len(work) == 1, f"{name} did different work in its repetitions: {sorted(work)}"
+        return cls(
+            name=name,
+            seconds=[one.seconds for one in measurements],
+            peak_bytes=[one.peak_bytes for one in measurements],
+            tokens=first.tokens,
+            head_rows=first.head_rows,
+            forwards=first.forwards,
+            **more,
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Limit:
+    """What the machine allows for a workload.
+
+    Attributes:
+        flops: The arithmetic of the forest.
+        matmul_flops: Measured rate, the median over the repetitions.
+        read_bytes: Measured rate of reading memory, likewise.
+        arithmetic_seconds: The first over the second.
+        reading_seconds: The least time that reading the weights takes, where steps must follow each other.
+        fraction: `arithmetic_seconds` over the engine's median.
+        reading_fraction: `reading_seconds` over the engine's median.
+    """
+
+    flops: float
+    matmul_flops: float
+    read_bytes: float
+    arithmetic_seconds: float
+    reading_seconds: float
+    fraction: float
+    reading_fraction: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class WorkloadRecord:
+    """One workload or series.
+
+    Attributes:
+        name: Its name.
+        questions: How many questions, contexts or prompts.
+        facts: What else a reader should know of it.
+        strings: Distinct strings, or prompts.
+        string_tokens: Their tokens, each string in full.
+        forest_tokens: Distinct tokens that must go through the network; the engine's `tokens` are equal to it.
+        forest_head_rows: Distinct positions whose logits are needed; the engine's `head_rows` are equal to it.
+        methods: The engine first; in a series, the engine throughout.
+        ratios: Each peer's median over the engine's.
+        limit: What the machine allows; `None` in a series.
+        notes: What went otherwise than asked.
+    """
+
+    name: str
+    questions: int
+    facts: dict[str, Any]
+    strings: int
+    string_tokens: int
+    forest_tokens: int
+    forest_head_rows: int
+    methods: list[MethodRecord]
+    ratios: dict[str, float] = field(default_factory=dict)
+    limit: Limit | None = None
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """A whole run."""
+
+    model: str
+    wording: str
+    repeats: int
+    environment: dict[str, Any]
+    workloads: list[WorkloadRecord] = field(default_factory=list)
+
+    def plain(self) -> dict[str, Any]:
+        """JSON's own types, with each method's median beside its seconds."""
+        record = asdict(self)
+        for plain, workload in zip(record["workloads"], self.workloads, strict=True):
+            for one, method in zip(plain["methods"], workload.methods, strict=True):
+                one["median_seconds"] = method.median
+        return record
+
+
+def environment(model: Any) -> dict[str, Any]:
+    """Versions, processor, threads and the command."""
+    import psutil
+    import torch
+
+    return {
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in _PACKAGES},
+        "platform": platform.platform(),
+        "processor": _processor(),
+        "processors": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "device": str(model.device),
+        "dtype": str(model.dtype).removeprefix("torch."),
+        "attention": str(getattr(model.config, "_attn_implementation", "unknown")),
+    }
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()
