@@ -82,7 +82,7 @@ def test_without_peers_the_engine_runs_alone(data):
         (("--peer", "none", "--peer", "padded"), "`none` alone"),
         (("--repeats", 0), "`repeats` is 0"),
         (("--questions", 0), "`questions` is 0"),
-        (("--questions", 99, "--workload", "arc"), "`questions` is 99"),
+        (("--questions", 99, "--workload", "arc", "--peer", "padded"), "`questions` is 99"),
         (("--json", "/nowhere/b.json"), "no folder /nowhere"),
         (("--plot", "b.gif"), "must end in .png"),
     ],
@@ -96,7 +96,7 @@ def test_bad_input_is_one_line(data, args, said):
 
 
 def test_a_folder_without_the_sets_is_one_line(data):
-    result = bench("--data", Path("/nowhere"))
+    result = bench("--data", Path("/nowhere"), "--peer", "padded")
     assert result.exit_code == 2
     assert "no readable arc_easy/dev.jsonl" in result.stderr
 
