@@ -27,7 +27,7 @@ def _full(string: TokenString) -> tuple[int, ...]:
     return (*string.prefix, *string.continuation)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_strings())
 def test_the_forest_has_one_node_for_each_distinct_prefix_that_is_read(strings):
     forest = Forest.build(strings)
@@ -36,7 +36,7 @@ def test_the_forest_has_one_node_for_each_distinct_prefix_that_is_read(strings):
     assert {tuple(forest.tokens[forest.path(node)].tolist()) for node in range(len(forest))} == prefixes
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_strings())
 def test_every_row_is_the_node_before_the_token_that_it_predicts(strings):
     forest = Forest.build(strings)
@@ -47,7 +47,7 @@ def test_every_row_is_the_node_before_the_token_that_it_predicts(strings):
             assert tuple(forest.tokens[forest.path(int(node))].tolist()) == read
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(_strings())
 def test_ancestry_is_the_subtree_range(strings):
     forest = Forest.build(strings)
@@ -56,7 +56,7 @@ def test_ancestry_is_the_subtree_range(strings):
         assert ancestors == forest.path(node).tolist()
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(_strings(), st.sampled_from([1, 2, 3, 7, 16, 50]))
 def test_a_plan_computes_every_node_once_and_shows_each_its_ancestors(strings, budget):
     forest = Forest.build(strings)
