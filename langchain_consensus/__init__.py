@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates, given, normalised_text
+    from langchain_consensus.chat_models import ChatEquilibriumRanking
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
     from langchain_consensus.llms import EquilibriumRankingLLM
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Candidates",
+    "ChatEquilibriumRanking",
     "Consensus",
     "ConsensusOutputParser",
     "ConsensusRanker",
@@ -40,6 +42,7 @@ __all__ = [
 
 _HOMES = {
     "Candidates": "candidates",
+    "ChatEquilibriumRanking": "chat_models",
     "Consensus": "consensus",
     "ConsensusOutputParser": "output_parsers",
     "ConsensusRanker": "runnables",

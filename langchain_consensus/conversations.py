@@ -1,15 +1,18 @@
-"""LangChain's messages -> a `Question`: the last human message is what is asked, what comes before is its history."""
+"""LangChain's messages -> a `Question`: the last human message is what is asked, what comes before is its history.
+
+What comes after it, in an agent's conversation, are the tool calls that it led to and their results.
+"""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.prompt_values import ChatPromptValue
 
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.prompts import Message, Question
+from langchain_consensus.prompts import Message, Question, ToolCall
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,7 +35,11 @@ class ChatText(str):
     @classmethod
     def of(cls, messages: Sequence[BaseMessage]) -> ChatText:
         """The text of `messages`."""
-        turns = [{"role": message.type, "content": message.text} for message in messages]
+        turns = [
+            {"role": message.type, "content": message.text}
+            | ({"tool_calls": calls} if (calls := _calls(message)) else {})
+            for message in messages
+        ]
         text = cls(json.dumps(turns, ensure_ascii=False))
         text.messages = tuple(messages)
         return text
@@ -51,35 +58,64 @@ def as_question(prompt: str) -> Question:
     return question_of(prompt.messages) if isinstance(prompt, ChatText) else Question(text=prompt)
 
 
-def question_of(messages: Sequence[BaseMessage]) -> Question:
-    """The question that a conversation ends with.
+def question_of(messages: Sequence[BaseMessage], *, tools: tuple[str, ...] = ()) -> Question:
+    """The question that a conversation ends with, or that the tool results at its end are to answer.
+
+    Args:
+        messages: The conversation, oldest first.
+        tools: What the assistant may call; see `prompts.ChatPrompt`.
 
     Raises:
-        InvalidInputError: If it does not end with a human message, or holds something other than text.
+        InvalidInputError: If it ends with neither a human message nor a tool's result, or holds something that is no
+            text.
     """
-    if not messages or not isinstance(messages[-1], HumanMessage):
+    if not messages or not isinstance(messages[-1], HumanMessage | ToolMessage):
         last = f"a {messages[-1].type!r} message" if messages else "nothing"
-        msg = f"The conversation ends with {last}; it must end with the human message that is to be answered."
+        msg = (
+            f"The conversation ends with {last}; it must end with the human message that is to be answered, or with a "
+            "tool's result."
+        )
         raise InvalidInputError(msg)
-    history = tuple(Message(role=_role(message), content=_text(message)) for message in messages[:-1])
-    return Question(text=_text(messages[-1]), history=history)
+    asked = next((i for i in reversed(range(len(messages))) if isinstance(messages[i], HumanMessage)), None)
+    if asked is None:
+        msg = "The conversation holds no human message; there is no question to answer."
+        raise InvalidInputError(msg)
+    turns = tuple(map(_turn, messages))
+    return Question(text=turns[asked].content, history=turns[:asked], since=turns[asked + 1 :], tools=tools)
 
 
-def _role(message: BaseMessage) -> Literal["system", "user", "assistant"]:
+def _turn(message: BaseMessage) -> Message:
+    calls = tuple(
+        ToolCall(name=call["name"], arguments=json.dumps(call["args"], ensure_ascii=False)) for call in _calls(message)
+    )
+    name = message.name if isinstance(message, ToolMessage) else None
+    return Message(role=_role(message), content=_text(message), tool_calls=calls, name=name)
+
+
+def _calls(message: BaseMessage) -> list[dict[str, Any]]:
+    """The assistant's tool calls without their ids, which no template needs and no two runs share."""
+    calls = message.tool_calls if isinstance(message, AIMessage) else []
+    return [{"name": call["name"], "args": call["args"]} for call in calls]
+
+
+def _role(message: BaseMessage) -> Literal["system", "user", "assistant", "tool"]:
     if isinstance(message, SystemMessage):
         return "system"
     if isinstance(message, HumanMessage):
         return "user"
     if isinstance(message, AIMessage):
         return "assistant"
-    msg = f"The conversation holds a {message.type!r} message; system, human and AI messages can be ranked."
+    if isinstance(message, ToolMessage):
+        return "tool"
+    msg = f"The conversation holds a {message.type!r} message; system, human, AI and tool messages can be ranked."
     raise InvalidInputError(msg)
 
 
 def _text(message: BaseMessage) -> str:
     blocks = [] if isinstance(message.content, str) else message.content
     for block in blocks:
-        if not isinstance(block, str) and block.get("type") != "text":
+        # A tool call that is repeated as a block is in the message's `tool_calls` too, and rendered from there.
+        if not isinstance(block, str) and block.get("type") not in {"text", "tool_use", "tool_call"}:
             msg = f"A {message.type} message holds a block of type {block.get('type')!r}; only text can be ranked."
             raise InvalidInputError(msg)
     return str(message.text)

@@ -6,15 +6,12 @@ from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models import BaseLLM
 from langchain_core.outputs import GenerationChunk, LLMResult
-from langchain_core.runnables import RunnableSerializable, run_in_executor
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
 from langchain_consensus.conversations import ConversationPromptValue, as_question
-from langchain_consensus.engine import TransformersEngine
-from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.evidence import to_generations
-from langchain_consensus.ranking import Ranking
+from langchain_consensus.evidence import in_pieces, to_generations
+from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import SamplingFields
 
@@ -25,9 +22,8 @@ if TYPE_CHECKING:
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.prompt_values import PromptValue
-    from langchain_core.runnables import RunnableConfig
 
-    from langchain_consensus.engine import Engine
+    from langchain_consensus.ranking import Ranking
 
 __all__ = ["EquilibriumRankingLLM"]
 
@@ -72,51 +68,24 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         self._add_version("langchain-consensus", __version__)
         return self
 
-    @classmethod
-    def from_model_id(cls, model_id: str, *, engine_options: Mapping[str, Any] | None = None, **settings: Any) -> Self:
-        """An LLM on a local model, loaded at the first call.
-
-        Args:
-            model_id: An embedded model's name, a folder, a `.gguf` file or a hub id.
-            engine_options: Keyword arguments of `TransformersEngine`, such as `dtype` or `device_map`.
-            **settings: The fields of this class.
-        """
-        return cls(engine=TransformersEngine(model_id, **(engine_options or {})), **settings)
-
-    @classmethod
-    def from_engine(cls, engine: Engine, **settings: Any) -> Self:
-        """An LLM on an engine that other surfaces may share; `settings` are the fields of this class."""
-        return cls(engine=engine, **settings)
-
     def ranked(self, **overrides: Any) -> RankedAnswers:
         """A Runnable of the same model that returns the whole `Ranking` instead of its best text.
 
         Args:
             **overrides: Fields of this class to change for it.
         """
-        return RankedAnswers(llm=self.overridden(overrides))
-
-    def overridden(self, overrides: Mapping[str, Any]) -> Self:
-        """This LLM with some fields changed and checked; the engine is shared.
-
-        Raises:
-            InvalidInputError: If a name is no field that a call may override.
-        """
-        unknown = sorted(set(overrides) - _OVERRIDABLE)
-        if unknown:
-            msg = f"`{unknown[0]}` is no option of a call; the options are {sorted(_OVERRIDABLE)}."
-            raise InvalidInputError(msg)
-        if not overrides:
-            return self
-        checked = SamplingFields(
-            **{name: getattr(self, name) for name in SamplingFields.model_fields} | dict(overrides)
-        )
-        return self.model_copy(update={name: getattr(checked, name) for name in overrides})
+        return RankedAnswers(model=self.overridden(overrides))
 
     def rank(self, prompts: Sequence[str], stop: Sequence[str] | None = None) -> list[Ranking]:
         """The ranking of every prompt's candidates; one batch on the device."""
         consensus = self._consensus(stop)
         return consensus.ask([as_question(prompt) for prompt in prompts])
+
+    def rank_inputs(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking]:
+        """The rankings of anything that `invoke` takes, with the options of a call; what `ranked()` runs."""
+        overrides = dict(options)
+        stop = overrides.pop("stop", None)
+        return self.overridden(overrides).rank([self._convert_input(one).to_string() for one in inputs], stop)
 
     # --- what LangChain calls ---
 
@@ -167,10 +136,9 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         """Ranks first, then gives the winner word by word; the evidence rides on the last chunk."""
         (ranking,) = self.overridden(kwargs).rank([prompt], stop)
         evidence = to_generations(ConsensusResult.of(ranking))[0].generation_info
-        pieces = ranking.answer.split(" ")
-        for number, piece in enumerate(pieces):
-            last = number == len(pieces) - 1
-            chunk = GenerationChunk(text=piece if last else piece + " ", generation_info=evidence if last else None)
+        *first, last = in_pieces(ranking.answer)
+        chunks = [GenerationChunk(text=piece) for piece in first]
+        for chunk in (*chunks, GenerationChunk(text=last, generation_info=evidence)):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -190,8 +158,7 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
 
     @property
     def _identifying_params(self) -> dict[str, Any]:
-        names = ("num_candidates", "max_new_tokens", "temperature", "top_p", "top_k", "min_p", "seed")
-        return {**self._describe(), **{name: getattr(self, name) for name in names}, "stop_strings": list(self.stop)}
+        return self._describe_sampling()
 
     def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
         params = super()._get_ls_params(stop=stop, **kwargs)
@@ -200,69 +167,6 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         params["ls_temperature"] = kwargs.get("temperature", self.temperature)
         params["ls_max_tokens"] = kwargs.get("max_new_tokens", self.max_new_tokens)
         return params
-
-
-class RankedAnswers(RunnableSerializable[Any, Ranking]):
-    """`EquilibriumRankingLLM.ranked()`: a prompt in, the `Ranking` of its candidates out; a batch runs as one."""
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
-
-    llm: EquilibriumRankingLLM = Field(exclude=True, repr=False)
-
-    def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Ranking:
-        """The ranking for one prompt; keyword arguments override fields of the LLM for this call."""
-        return self._call_with_config(lambda one: self._rank([one], kwargs)[0], input, config, run_type="llm")
-
-    async def ainvoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Ranking:
-        """As `invoke`, in a worker thread."""
-
-        async def rank(one: LanguageModelInput) -> Ranking:
-            return (await run_in_executor(config, self._rank, [one], kwargs))[0]
-
-        return await self._acall_with_config(rank, input, config, run_type="llm")
-
-    def batch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Ranking]:
-        """The rankings for many prompts, in one batch on the device."""
-        return self._batch_with_config(
-            lambda many: self._each(many, kwargs), inputs, config, return_exceptions=return_exceptions
-        )
-
-    async def abatch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Ranking]:
-        """As `batch`, in a worker thread."""
-
-        async def rank(many: list[LanguageModelInput]) -> list[Ranking | Exception]:
-            return await run_in_executor(None, self._each, many, kwargs)
-
-        return await self._abatch_with_config(rank, inputs, config, return_exceptions=return_exceptions)
-
-    def _rank(self, inputs: Sequence[LanguageModelInput], overrides: Mapping[str, Any]) -> list[Ranking]:
-        overrides = dict(overrides)
-        stop = overrides.pop("stop", None)
-        prompts = [self.llm._convert_input(one).to_string() for one in inputs]  # noqa: SLF001
-        return self.llm.overridden(overrides).rank(prompts, stop)
-
-    def _each(self, inputs: Sequence[LanguageModelInput], overrides: Mapping[str, Any]) -> list[Ranking | Exception]:
-        """One batch; if it fails, each input alone, so that an input that fails takes no other with it."""
-        try:
-            return list(self._rank(inputs, overrides))
-        except Exception as error:  # noqa: BLE001
-            if len(inputs) == 1:
-                return [error]
-        return [result for one in inputs for result in self._each([one], overrides)]
 
 
 def _token_usage(rankings: Sequence[Ranking]) -> dict[str, int]:

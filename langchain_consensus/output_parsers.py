@@ -13,7 +13,7 @@ from pydantic import ConfigDict, Field, model_validator
 
 from langchain_consensus.errors import InvalidInputError, LowConfidenceError
 from langchain_consensus.evidence import EVIDENCE, result_from_generations, result_from_json
-from langchain_consensus.ranking import Ranking, raw_verdict
+from langchain_consensus.ranking import Ranking
 from langchain_consensus.results import ConsensusResult
 
 if TYPE_CHECKING:
@@ -134,25 +134,9 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
             except OutputParserException as error:
                 failures.append(error)
                 continue
-            return _with_answer(result, answer, place)
+            return result.with_choice(place, answer, passed_over="do not parse")
         msg = f"None of the {len(texts)} candidates parses; the best, {texts[0][:80]!r}: {failures[0]}"
         raise OutputParserException(msg, llm_output=texts[0])
-
-
-def _with_answer(result: ConsensusResult[Any], answer: object, place: int) -> ConsensusResult[Any]:
-    if place == 0:
-        return result.model_copy(update={"answer": answer})
-    chosen = result.candidates[place]
-    warning = f"{place} of the candidates rank higher and do not parse."
-    return result.model_copy(
-        update={
-            "answer": answer,
-            "text": chosen.text,
-            "confidence": raw_verdict(chosen.discriminator.correct, chosen.discriminator.incorrect),
-            "margin": None,
-            "warnings": (*result.warnings, warning),
-        }
-    )
 
 
 def _read(source: _Input) -> ConsensusResult[Any]:

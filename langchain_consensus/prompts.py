@@ -25,6 +25,7 @@ __all__ = [
     "Prompt",
     "Question",
     "TextPrompt",
+    "ToolCall",
     "Wording",
     "wording_named",
 ]
@@ -33,18 +34,35 @@ _LETTERS = string.ascii_uppercase
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Message:
-    """One turn of a chat."""
+class ToolCall:
+    """A call that the assistant made: the tool's name, and its arguments as the text of a JSON object."""
 
-    role: Literal["system", "user", "assistant"]
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Message:
+    """One turn of a chat: what was said, the assistant's tool calls, or (role `tool`) what the tool `name` returned."""
+
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: tuple[ToolCall, ...] = ()
+    name: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChatPrompt:
-    """Turns that end before the assistant's answer; an engine renders them through the model's own chat template."""
+    """Turns that end before the assistant's answer; an engine renders them through the model's own chat template.
+
+    Attributes:
+        messages: The turns.
+        tools: What the assistant may call: JSON texts of function schemas as OpenAI's API has them. The template shows
+            them, and the markers of tool calls are tokens of their own in what the assistant answers.
+    """
 
     messages: tuple[Message, ...]
+    tools: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,12 +84,16 @@ class Question:
         context: A passage that the answer should rest on, or `None`.
         choices: The options that the prompt lists, where the wording lists them.
         history: Earlier turns of the conversation, oldest first; a leading system message replaces the wording's own.
+        since: What came after the question: the assistant's tool calls and their results.
+        tools: What the assistant may call to find the answer; see `ChatPrompt`.
     """
 
     text: str
     context: str | None = None
     choices: tuple[str, ...] = ()
     history: tuple[Message, ...] = ()
+    since: tuple[Message, ...] = ()
+    tools: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.text, str) or not self.text.strip():
@@ -145,12 +167,13 @@ class Wording(BaseModel):
     def generator_prompt(self, question: Question, correctness: int) -> Prompt:
         """The prompt under which a candidate is generated; `correctness` is 0 (incorrect) or 1 (correct)."""
         text = self.ask.format(condition=self.conditions[correctness], **self._fields(question))
-        return self._prompt(question, text, self.ask_system)
+        return self._prompt(question, self.ask_system, (Message(role="user", content=text), *question.since))
 
     def discriminator_prompt(self, question: Question, answer: str) -> Prompt:
         """The prompt under which the verdict on `answer` is given."""
-        text = self.judge.format(answer=answer, **self._fields(question))
-        return self._prompt(question, text, self.judge_system)
+        verdict = Message(role="user", content=self.judge.format(answer=answer, **self._fields(question)))
+        asked = (Message(role="user", content=question.text), *question.since) if question.since else ()
+        return self._prompt(question, self.judge_system, (*asked, verdict))
 
     def continuation(self, question: Question, answer: str) -> str:
         """The text whose log-probability is the generator's score of `answer`."""
@@ -180,16 +203,17 @@ class Wording(BaseModel):
         listed = "\n".join(f"{letter}. {choice}" for letter, choice in zip(_LETTERS, question.choices, strict=False))
         return {"question": question.text, "context": block, "choices": listed}
 
-    def _prompt(self, question: Question, text: str, system: str) -> Prompt:
+    def _prompt(self, question: Question, system: str, turns: tuple[Message, ...]) -> Prompt:
         if self.kind == "text":
-            if question.history:
-                msg = f"The question has a `history`, and wording {self.name!r} is plain text; use a chat wording."
-                raise InvalidInputError(msg)
-            return TextPrompt(text=text)
+            for field, said in (("history", "a `history`"), ("since", "tool results `since`"), ("tools", "`tools`")):
+                if getattr(question, field):
+                    msg = f"The question has {said}, and wording {self.name!r} is plain text; use a chat wording."
+                    raise InvalidInputError(msg)
+            return TextPrompt(text=turns[-1].content)
         history = question.history
         if system and not (history and history[0].role == "system"):
             history = (Message(role="system", content=system), *history)
-        return ChatPrompt(messages=(*history, Message(role="user", content=text)))
+        return ChatPrompt(messages=(*history, *turns), tools=question.tools)
 
 
 def _fields_of(template: str) -> set[str]:
@@ -211,6 +235,16 @@ PRESETS: dict[str, Wording] = {
             kind="chat",
             ask_system="You answer questions.",
             ask="{context}Question: {question}\nGive the {condition} answer, and nothing else.",
+            judge_system="You judge answers.",
+            judge="{context}Question: {question}\n" + _JUDGE_ANSWER,
+            conditions=("incorrect", "correct"),
+            verdicts=("No", "Yes"),
+        ),
+        Wording(
+            name="chat_tools",
+            kind="chat",
+            ask_system="You answer questions, with the help of functions where they are needed.",
+            ask="{context}{question}\nGive the {condition} response, and nothing else.",
             judge_system="You judge answers.",
             judge="{context}Question: {question}\n" + _JUDGE_ANSWER,
             conditions=("incorrect", "correct"),
@@ -244,7 +278,7 @@ PRESETS: dict[str, Wording] = {
         ),
     )
 }
-"""The wordings that ship: `chat_qa` and `multiple_choice` for chat models, `qa` for base models."""
+"""The wordings that ship: `chat_qa`, `chat_tools` and `multiple_choice` for chat models, `qa` for base models."""
 
 
 def wording_named(name: str) -> Wording:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
-from langchain_consensus.ranking import Rule
+from langchain_consensus.ranking import Rule, raw_verdict
 
 if TYPE_CHECKING:
     from langchain_consensus.engine.base import Usage
@@ -148,4 +148,26 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
             wording=ranking.wording,
             model=ranking.model,
             usage=UsageResult.of(ranking.usage),
+        )
+
+    def with_choice(self, place: int, answer: object, *, passed_over: str) -> ConsensusResult[Any]:
+        """The result whose answer is `answer`, which the candidate at `place` was read as.
+
+        Args:
+            place: Index in `candidates`; those before it rank higher.
+            answer: The answer.
+            passed_over: What is the matter with those before it, as the end of a sentence about them.
+        """
+        if place == 0:
+            return self.model_copy(update={"answer": answer})
+        chosen = self.candidates[place]
+        warning = f"{place} of the candidates rank higher and {passed_over}."
+        return self.model_copy(
+            update={
+                "answer": answer,
+                "text": chosen.text,
+                "confidence": raw_verdict(chosen.discriminator.correct, chosen.discriminator.incorrect),
+                "margin": None,
+                "warnings": (*self.warnings, warning),
+            }
         )

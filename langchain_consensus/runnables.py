@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.runnables import RunnableSerializable, run_in_executor
 from pydantic import ConfigDict
 
 from langchain_consensus.candidates import given
-from langchain_consensus.engine import TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Question
 from langchain_consensus.results import ConsensusResult
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from langchain_core.runnables import RunnableConfig
 
     from langchain_consensus.candidates import Candidates
-    from langchain_consensus.engine import Engine
 
 __all__ = ["ConsensusRanker"]
 
@@ -42,22 +40,6 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[Mapping[str, Any], C
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
-
-    @classmethod
-    def from_model_id(cls, model_id: str, *, engine_options: Mapping[str, Any] | None = None, **settings: Any) -> Self:
-        """A ranker on a local model, loaded at the first call.
-
-        Args:
-            model_id: An embedded model's name, a folder, a `.gguf` file or a hub id.
-            engine_options: Keyword arguments of `TransformersEngine`.
-            **settings: The fields of this class.
-        """
-        return cls(engine=TransformersEngine(model_id, **(engine_options or {})), **settings)
-
-    @classmethod
-    def from_engine(cls, engine: Engine, **settings: Any) -> Self:
-        """A ranker on an engine that other surfaces may share; `settings` are the fields of this class."""
-        return cls(engine=engine, **settings)
 
     def invoke(
         self,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from langchain_consensus.consensus import Consensus
-from langchain_consensus.engine.base import SamplingSettings
+from langchain_consensus.engine import SamplingSettings, TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.prompts import Wording, wording_named
@@ -21,7 +21,7 @@ from langchain_consensus.ranking import Rule, rule_named
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from langchain_consensus.engine.base import Engine
+    from langchain_consensus.engine import Engine
     from langchain_consensus.game import Solver
 
 __all__ = ["SOLVERS", "RankingSettings", "SamplingFields", "solver_named"]
@@ -59,6 +59,22 @@ class RankingSettings(BaseModel):
     """A solver of `langchain_consensus.game`, or its name: `pikl`, `log_time_flow` or `equilibrium`."""
     answer_key: Any = Field(default=None, exclude=True, repr=False)
     """A function from an answer's text to its key: answers with one key are one candidate."""
+
+    @classmethod
+    def from_model_id(cls, model_id: str, *, engine_options: Mapping[str, Any] | None = None, **settings: Any) -> Self:
+        """One of this class on a local model, loaded at the first call.
+
+        Args:
+            model_id: An embedded model's name, a folder, a `.gguf` file or a hub id.
+            engine_options: Keyword arguments of `TransformersEngine`, such as `dtype` or `device_map`.
+            **settings: The fields of this class.
+        """
+        return cls(engine=TransformersEngine(model_id, **(engine_options or {})), **settings)
+
+    @classmethod
+    def from_engine(cls, engine: Engine, **settings: Any) -> Self:
+        """One of this class on an engine that others may share; `settings` are the fields of this class."""
+        return cls(engine=engine, **settings)
 
     @field_validator("engine")
     @classmethod
@@ -147,8 +163,29 @@ class SamplingFields(RankingSettings):
         self._sampling(None)
         return self
 
+    def overridden(self, overrides: Mapping[str, Any]) -> Self:
+        """The same with some fields changed and checked; the engine is shared.
+
+        Raises:
+            InvalidInputError: If a name is no field that a call may override.
+        """
+        options = set(SamplingFields.model_fields) - {"engine"}
+        unknown = sorted(set(overrides) - options)
+        if unknown:
+            msg = f"`{unknown[0]}` is no option of a call; the options are {sorted(options)}."
+            raise InvalidInputError(msg)
+        if not overrides:
+            return self
+        fields = {name: getattr(self, name) for name in SamplingFields.model_fields}
+        checked = SamplingFields(**fields | dict(overrides))
+        return self.model_copy(update={name: getattr(checked, name) for name in overrides})
+
     def _consensus(self, stop: Sequence[str] | None = None) -> Consensus:
         return replace(self._ranker(), sampling=self._sampling(stop))
+
+    def _describe_sampling(self) -> dict[str, Any]:
+        names = ("num_candidates", "max_new_tokens", "temperature", "top_p", "top_k", "min_p", "seed")
+        return {**self._describe(), **{name: getattr(self, name) for name in names}, "stop_strings": list(self.stop)}
 
     def _sampling(self, stop: Sequence[str] | None) -> SamplingSettings:
         return SamplingSettings(

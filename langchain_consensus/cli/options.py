@@ -58,7 +58,9 @@ CacheDir = Annotated[
 WordingName = Annotated[
     str,
     typer.Option(
-        "--wording", help="How the views are asked: auto, chat_qa, multiple_choice, qa.", rich_help_panel=_VIEWS
+        "--wording",
+        help="How the views are asked: auto, chat_qa, chat_tools, multiple_choice, qa.",
+        rich_help_panel=_VIEWS,
     ),
 ]
 RuleName = Annotated[

@@ -10,15 +10,18 @@ What users, documents and models wrote is data: a special token's name inside it
 
 from __future__ import annotations
 
+import json
 import re
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.engine.chat_turns import changed, turns_of
 from langchain_consensus.engine.forest import TokenString
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.prompts import ChatPrompt, Message
+from langchain_consensus.prompts import ChatPrompt
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from langchain_consensus.engine.base import ScoreRequest
     from langchain_consensus.prompts import Prompt
@@ -43,8 +46,9 @@ class Tokenization:
         self.tokenizer = tokenizer
         own = tokenizer.eos_token_id
         self.end_ids = frozenset((*end_ids, own) if own is not None else end_ids)
-        names = sorted((name for name in tokenizer.get_added_vocab() if name.strip()), key=len, reverse=True)
-        self._special = re.compile("|".join(map(re.escape, names))) if names else None
+        self._special = _any_of(tokenizer.get_added_vocab())
+        # The added tokens that decoding leaves out; the rest, such as a tool call's markers, are part of an answer.
+        self._control = _any_of(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
         self._end_id = self._turn_end() if self.is_chat else own
 
     @property
@@ -92,29 +96,35 @@ class Tokenization:
 
     def _ids(self, prompt: Prompt, continuation: str) -> list[int]:
         if isinstance(prompt, ChatPrompt):
-            mark = self._mark("".join(m.content for m in prompt.messages) + continuation)
-            messages = [Message(role=m.role, content=self._hide(m.content, mark)) for m in prompt.messages]
-            rendered = self._render(messages) + self._hide(continuation, mark)
-            return self._reveal(rendered, mark, add_special_tokens=False)
+            turns, tools = turns_of(prompt), [json.loads(tool) for tool in prompt.tools]
+            mark = self._mark(json.dumps([turns, tools], ensure_ascii=False) + continuation)
+            hide = partial(self._hide, mark=mark)
+            shown = self._render(changed(turns, hide), tools=changed(tools, hide))
+            # With tools, the markers of a tool call are the assistant's own tokens; without, nobody's.
+            answer = self._hide(continuation, mark, pattern=self._control) if tools else hide(continuation)
+            return self._reveal(shown + answer, mark, add_special_tokens=False)
         mark = self._mark(prompt.text + continuation)
         return self._reveal(self._hide(prompt.text + continuation, mark), mark, add_special_tokens=True)
 
-    def _render(self, messages: Sequence[Message], **options: object) -> str:
+    def _render(self, turns: Sequence[Mapping[str, Any]], *, tools: Sequence[Any] = (), **options: object) -> str:
         if not self.is_chat:
             msg = "The wording is a chat and the model has no chat template; use a text wording such as 'qa'."
             raise InvalidInputError(msg)
-        turns = [{"role": message.role, "content": message.content} for message in messages]
         settings = {"tokenize": False, "add_generation_prompt": True, **options}
-        rendered: str = self.tokenizer.apply_chat_template(turns, **settings)
+        rendered: str = self.tokenizer.apply_chat_template(turns, tools=list(tools) or None, **settings)
+        if tools and rendered == self.tokenizer.apply_chat_template(turns, **settings):
+            msg = "`tools` are given and the model's chat template does not show them; use a model that can call tools."
+            raise InvalidInputError(msg)
         return rendered
 
     def _mark(self, text: str) -> str:
         """A character that does not occur in `text`."""
         return next(chr(code) for code in _PRIVATE if chr(code) not in text)
 
-    def _hide(self, text: str, mark: str) -> str:
+    def _hide(self, text: str, mark: str, *, pattern: re.Pattern[str] | None = None) -> str:
         """`text` with every special token's name fenced by `mark`, so that it survives rendering and is found again."""
-        return self._special.sub(lambda found: f"{mark}{found.group()}{mark}", text) if self._special else text
+        names = pattern or self._special
+        return names.sub(lambda found: f"{mark}{found.group()}{mark}", text) if names else text
 
     def _reveal(self, rendered: str, mark: str, *, add_special_tokens: bool) -> list[int]:
         """Encodes what the template wrote as it stands, and the fenced names as ordinary text."""
@@ -147,11 +157,17 @@ class Tokenization:
     def _turn_end(self) -> int | None:
         """The token with which the chat template closes an assistant's turn; it need not be the end-of-text token."""
         word = "turn"
-        turns = [Message(role="user", content="x"), Message(role="assistant", content=word)]
+        turns = [{"role": "user", "content": "x"}, {"role": "assistant", "content": word}]
         closing = self._render(turns, add_generation_prompt=False).rpartition(word)[2]
         ids = self.tokenizer(closing, add_special_tokens=False, verbose=False)["input_ids"]
         end: int | None = next((token for token in ids if token in self.end_ids), self.tokenizer.eos_token_id)
         return end
+
+
+def _any_of(names: Iterable[str]) -> re.Pattern[str] | None:
+    """Finds any of `names`, the longest that fits; `None` if there is none."""
+    found = sorted((name for name in names if name.strip()), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, found))) if found else None
 
 
 def _shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -27,7 +27,7 @@ def python_blocks(page: Path) -> list[str]:
 @pytest.fixture
 def _no_weights(monkeypatch):
     """Model ids give the fake engine: what a block shows is the call, not the model."""
-    for home in ("engine.transformers_engine", "engine", "llms", "runnables"):
+    for home in ("engine.transformers_engine", "engine", "settings"):
         monkeypatch.setattr(f"langchain_consensus.{home}.TransformersEngine", lambda *_, **__: FakeEngine(BELIEFS))
 
 

@@ -4,7 +4,16 @@ import pytest
 from pydantic import ValidationError
 
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.prompts import PRESETS, ChatPrompt, Message, Question, TextPrompt, Wording, wording_named
+from langchain_consensus.prompts import (
+    PRESETS,
+    ChatPrompt,
+    Message,
+    Question,
+    TextPrompt,
+    ToolCall,
+    Wording,
+    wording_named,
+)
 
 QUESTION = Question(text="Which is a metal?", choices=("iron", "air"))
 
@@ -80,7 +89,9 @@ def test_a_context_comes_first_in_both_views_of_every_preset():
     for used in PRESETS.values():
         for prompt in (used.generator_prompt(question, 0), used.discriminator_prompt(question, "iron")):
             text = prompt.text if isinstance(prompt, TextPrompt) else prompt.messages[-1].content
-            assert text.startswith("Context: Iron is a metal.\nQuestion: Which?\n")
+            assert text.startswith(
+                ("Context: Iron is a metal.\nQuestion: Which?\n", "Context: Iron is a metal.\nWhich?\n")
+            )
 
 
 def test_the_condition_is_the_only_difference_between_the_two_prompts_of_the_generator():
@@ -146,6 +157,40 @@ def test_a_wording_that_lists_choices_needs_1_to_26_of_them(choices, view):
         used.generator_prompt(question, 1) if view == "ask" else used.discriminator_prompt(question, "x")
 
 
+@pytest.mark.parametrize("correctness", [0, 1])
+def test_chat_tools_asks_for_a_response_which_may_be_a_call(correctness):
+    asked = wording_named("chat_tools").generator_prompt(Question(text="2+2?", tools=("{}",)), correctness)
+    condition = ("incorrect", "correct")[correctness]
+    assert asked.tools == ("{}",)
+    assert asked.messages[-1].content == f"2+2?\nGive the {condition} response, and nothing else."
+
+
+def test_what_happened_since_the_question_stands_after_it_in_both_views():
+    since = (
+        Message(role="assistant", content="", tool_calls=(ToolCall(name="add", arguments='{"a": 2}'),)),
+        Message(role="tool", content="4", name="add"),
+    )
+    question = Question(text="2+2?", history=(Message(role="system", content="s"),), since=since)
+    used = wording_named("chat_qa")
+    asked, judged = used.generator_prompt(question, 1).messages, used.discriminator_prompt(question, "4").messages
+    assert asked[2:] == judged[2:4] == since
+    assert asked[1].content.startswith("Question: 2+2?")
+    assert judged[1] == Message(role="user", content="2+2?")
+    assert judged[4].content.endswith("Proposed answer: 4\nIs the proposed answer correct? Reply Yes or No.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"tools": ("{}",)}, "has `tools`, and wording 'qa' is plain text"),
+        ({"since": (Message(role="tool", content="4"),)}, "has tool results `since`, and wording 'qa' is plain text"),
+    ],
+)
+def test_plain_text_has_no_place_for_tools(fields, said):
+    with pytest.raises(InvalidInputError, match=said):
+        wording_named("qa").generator_prompt(Question(text="q", **fields), 1)
+
+
 def test_plain_text_has_no_place_for_a_history():
     question = Question(text="Why?", history=(Message(role="user", content="Hi"),))
     with pytest.raises(InvalidInputError, match="has a `history`, and wording 'qa' is plain text; use a chat wording"):
@@ -199,5 +244,5 @@ def test_a_wording_is_frozen():
 
 def test_presets_are_found_by_their_names_alone():
     assert all(wording_named(name).name == name for name in PRESETS)
-    with pytest.raises(InvalidInputError, match=r"`wording` is 'QA'; the presets are \['chat_qa', 'multiple_choice'"):
+    with pytest.raises(InvalidInputError, match=r"`wording` is 'QA'; the presets are \['chat_qa', 'chat_tools', 'mult"):
         wording_named("QA")

@@ -1,0 +1,300 @@
+"""`ChatEquilibriumRanking`: a LangChain chat model whose reply is the equilibrium choice among its own candidates."""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_core.caches import BaseCache
+from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumps
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables.config import get_config_list
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from pydantic import ConfigDict, PrivateAttr, model_validator
+
+from langchain_consensus import __version__
+from langchain_consensus.chat_call import ChatCall, ChatOptions, with_own_names
+from langchain_consensus.evidence import to_chunks
+from langchain_consensus.ranked import RankedAnswers, Together
+from langchain_consensus.settings import SamplingFields
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from langchain_core.callbacks import CallbackManagerForLLMRun
+    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models.base import LangSmithParams
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.runnables import Runnable, RunnableConfig
+    from langchain_core.tools import BaseTool
+
+    from langchain_consensus.prompts import Question
+    from langchain_consensus.ranking import Ranking
+
+    _Run = tuple["ChatEquilibriumRanking", LanguageModelInput, RunnableConfig]
+
+__all__ = ["ChatEquilibriumRanking"]
+
+_OF_SERVERS = ("api_key", "max_retries", "timeout")
+"""Standard options of chat models that mean nothing to a model in this process; they are taken with a warning."""
+
+
+class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
+    """A chat model that draws several replies, lets its two views of them agree, and gives the one they agree on.
+
+    Setup:
+        `pip install "langchain-consensus[local]"`
+
+    Key init args:
+        `num_candidates`, `max_new_tokens` (or `max_tokens`), `temperature`, `top_p`, `top_k`, `min_p`, `stop` and
+        `seed` say how replies are drawn; `wording`, `rule`, `solver` and `answer_key` how they are ranked. `streaming`
+        sends the chosen reply to handlers word by word even under `invoke`. `api_key`, `max_retries` and `timeout`,
+        which other chat models have, do nothing here and give a warning; any other name is refused.
+
+    Instantiate:
+        ```python
+        from langchain_consensus import ChatEquilibriumRanking
+
+        chat = ChatEquilibriumRanking.from_model_id("Qwen/Qwen2.5-1.5B-Instruct", num_candidates=8)
+        ```
+
+    Invoke:
+        ```python
+        chat.invoke([("system", "Be brief."), ("human", "What is the capital of Australia?")])
+        ```
+
+    Stream:
+        ```python
+        for chunk in chat.stream("What is the capital of Australia?"):
+            ...
+        ```
+
+        The candidates are ranked first; what is streamed is the winner and nothing else.
+
+    Async:
+        ```python
+        await chat.ainvoke("What is the capital of Australia?")
+        ```
+
+        The model runs in a worker thread; the event loop is never blocked.
+
+    Tool calling:
+        ```python
+        chat.bind_tools([get_weather]).invoke("What is the weather in Canberra?").tool_calls
+        ```
+
+        Tools are shown through the model's own chat template, and calls are read as the Qwen and Hermes families write
+        them. Calls are candidates like any reply: the same name and arguments are one candidate. `tool_choice` is
+        `auto` or `none`.
+
+    Token usage:
+        `usage_metadata` counts all tokens that were read, for scoring too, and those of all candidates, so it is more
+        than the message shows.
+
+    Response metadata:
+        `response_metadata["consensus"]` is `ConsensusResult.model_dump(mode="json")`: every candidate with both views.
+        `chat.ranked()` gives the `Ranking` itself, and `ConsensusOutputParser` reads either.
+
+    Any field but `engine` can be overridden per call (`chat.invoke(messages, num_candidates=4)`). A batch is one batch
+    on the device, and each of its inputs still a run of its own; `max_concurrency` slices it.
+    """
+
+    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
+
+    streaming: bool | None = None
+    """Whether `invoke` sends the chosen reply to handlers in chunks too; `None` leaves it to them."""
+
+    _together: Together | None = PrivateAttr(default=None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_standard_options(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        options = with_own_names(values)
+        for name in _OF_SERVERS:
+            if options.pop(name, None) is not None:
+                warnings.warn(f"`{name}` has no meaning for a model in this process; it is ignored.", stacklevel=4)
+        return options
+
+    @model_validator(mode="after")
+    def _set_consensus_version(self) -> Self:
+        self._add_version("langchain-consensus", __version__)
+        return self
+
+    def ranked(self, **overrides: Any) -> RankedAnswers:
+        """A Runnable of the same model that returns the whole `Ranking` instead of a message.
+
+        Args:
+            **overrides: Fields of this class to change for it.
+        """
+        return RankedAnswers(model=self.overridden(with_own_names(overrides)))
+
+    def rank_inputs(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking]:
+        """The rankings of anything that `invoke` takes, with the options of a call; what `ranked()` runs."""
+        call = self._call(options)
+        return call.rank([call.question(self._convert_input(one).to_messages()) for one in inputs])
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: str | None = None,
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """This model with tools that it may call.
+
+        Args:
+            tools: What it may call, in any form that LangChain knows.
+            tool_choice: `auto` or `None`: the model decides; `none`: it answers in text. Any other is refused when the
+                model is called: a tool call cannot be forced yet.
+            strict: Goes into the tools' schemas.
+            **kwargs: Options of the calls.
+        """
+        choice = {} if tool_choice is None else {"tool_choice": tool_choice}
+        return self.bind(tools=[convert_to_openai_tool(tool, strict=strict) for tool in tools], **choice, **kwargs)
+
+    # --- one device batch for many inputs ---
+
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """As in `Runnable`, ranked in one batch on the device; inputs that fail take no other with them."""
+        if self.rate_limiter is not None:
+            return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        results: list[Any] = []
+        for model, one, own in self._runs(inputs, config, kwargs):
+            try:
+                results.append(model.invoke(one, own, **kwargs))
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                results.append(error)
+        return results
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[AIMessage]:
+        """As `batch`, in a worker thread."""
+        if self.rate_limiter is not None:
+            return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        results: list[Any] = []
+        for model, one, own in self._runs(inputs, config, kwargs):
+            try:
+                results.append(await model.ainvoke(one, own, **kwargs))
+            except Exception as error:
+                if not return_exceptions:
+                    raise
+                results.append(error)
+        return results
+
+    def _runs(
+        self,
+        inputs: Sequence[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None,
+        options: dict[str, Any],
+    ) -> Iterator[_Run]:
+        """Each input with its configuration, and a copy of this model that ranks all of them when the first runs."""
+        configs = get_config_list(config, len(inputs)) if inputs else []
+        size = (configs[0].get("max_concurrency") if configs else None) or max(len(inputs), 1)
+        for start in range(0, len(inputs), size):
+            group = inputs[start : start + size]
+            model = self.model_copy()
+            model._together = Together(  # noqa: SLF001
+                self._new_questions(group, options), lambda questions: self._call(options).rank(questions)
+            )
+            yield from ((model, one, own) for one, own in zip(group, configs[start:], strict=False))
+
+    def _new_questions(self, inputs: Sequence[LanguageModelInput], options: dict[str, Any]) -> Iterator[Question]:
+        """The questions that LangChain's cache does not answer already."""
+        call = self._call(options)
+        for one in inputs:
+            try:
+                messages = self._convert_input(one).to_messages()
+                if not self._is_cached(messages, **options):
+                    yield call.question(messages)
+            except Exception:  # noqa: BLE001, S112
+                continue  # its own run shows the error
+
+    def _is_cached(self, messages: Sequence[BaseMessage], **options: Any) -> bool:
+        cache = self.cache if isinstance(self.cache, BaseCache) else get_llm_cache()
+        if self.cache is False or cache is None:
+            return False
+        without_ids = [message.model_copy(update={"id": None}) for message in messages]
+        return isinstance(cache.lookup(dumps(without_ids), self._get_llm_string(**options)), list)
+
+    # --- what LangChain calls ---
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        del run_manager
+        return ChatResult(generations=[ChatGeneration(message=self._reply(messages, {"stop": stop, **kwargs}))])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        """Ranks first, then gives the winner word by word; evidence and usage ride on the last chunk."""
+        del run_manager
+        for chunk in to_chunks(self._reply(messages, {"stop": stop, **kwargs})):
+            yield ChatGenerationChunk(message=chunk)
+
+    def _reply(self, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
+        call = self._call(options)
+        question = call.question(messages)
+        together = self._together
+        return call.message(together.ranking(question) if together else call.rank([question])[0])
+
+    def _call(self, options: Mapping[str, Any]) -> ChatCall:
+        asked = ChatOptions.of(options)
+        fields = dict(asked.fields)
+        stop = fields.pop("stop", None)
+        consensus = self.overridden(fields)._consensus(stop)  # noqa: SLF001
+        return ChatCall(consensus=consensus, tools=asked.tools)
+
+    def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
+        """The cache's key; overrides count by what they change, as functions and wordings have no text of their own."""
+        asked = ChatOptions.of(kwargs)
+        model = self.overridden(asked.fields)
+        return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, tools=list(asked.tools))
+
+    def get_token_ids(self, text: str) -> list[int]:
+        """The ids of `text` by the model's own tokenizer."""
+        return list(self.engine.token_ids(text))
+
+    @property
+    def _llm_type(self) -> str:
+        return "chat-equilibrium-ranking"
+
+    @property
+    def _identifying_params(self) -> dict[str, Any]:
+        return self._describe_sampling()
+
+    def _get_ls_params(self, stop: list[str] | None = None, **kwargs: Any) -> LangSmithParams:
+        params = super()._get_ls_params(stop=stop or list(self.stop) or None, **kwargs)
+        params["ls_provider"] = "langchain-consensus"
+        params["ls_model_name"] = kwargs.get("model", self.engine.name)
+        params["ls_temperature"] = kwargs.get("temperature", self.temperature)
+        params["ls_max_tokens"] = kwargs.get("max_tokens", kwargs.get("max_new_tokens", self.max_new_tokens))
+        return params
