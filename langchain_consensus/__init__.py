@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates, given, normalised_text
     from langchain_consensus.chat_models import ChatEquilibriumRanking
     from langchain_consensus.consensus import Consensus
-    from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
@@ -29,6 +29,7 @@ __all__ = [
     "ConsensusResult",
     "EquilibriumRankingLLM",
     "FakeEngine",
+    "OpenAICompatibleEngine",
     "Question",
     "Ranking",
     "Rule",
@@ -49,6 +50,7 @@ _HOMES = {
     "ConsensusResult": "results",
     "EquilibriumRankingLLM": "llms",
     "FakeEngine": "engine.fake",
+    "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",
     "Rule": "ranking",

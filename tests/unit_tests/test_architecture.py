@@ -44,6 +44,7 @@ PLACES = {
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
+    "tenacity": {"engine"},
     "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked"},
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
