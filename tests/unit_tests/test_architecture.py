@@ -41,6 +41,7 @@ PLACES = {
     "accelerate": {"engine"},
     "tokenizers": {"engine"},
     "gguf": {"engine"},
+    "llguidance": {"engine"},
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
@@ -55,7 +56,7 @@ PLACES = {
     "sklearn": {"calibration", "evaluation"},
     "scipy": {"calibration", "evaluation"},
 }
-MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "openai"}
+MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "llguidance", "openai"}
 
 
 @cache
