@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import Ranking, Rule
+    from langchain_consensus.report import explain_html, plot_policies
     from langchain_consensus.results import ConsensusResult
     from langchain_consensus.runnables import ConsensusRanker
 
@@ -36,8 +37,10 @@ __all__ = [
     "TransformersEngine",
     "Wording",
     "__version__",
+    "explain_html",
     "given",
     "normalised_text",
+    "plot_policies",
 ]
 
 _HOMES = {
@@ -55,8 +58,10 @@ _HOMES = {
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",
     "Wording": "prompts",
+    "explain_html": "report",
     "given": "candidates",
     "normalised_text": "candidates",
+    "plot_policies": "report",
 }
 
 
