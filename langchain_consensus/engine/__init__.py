@@ -11,6 +11,7 @@ from langchain_consensus.engine.base import (
     Usage,
 )
 from langchain_consensus.engine.fake import FakeEngine
+from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 
@@ -18,6 +19,7 @@ __all__ = [
     "ContinuationScores",
     "Engine",
     "FakeEngine",
+    "JsonForm",
     "OpenAICompatibleEngine",
     "Sample",
     "SampleResult",

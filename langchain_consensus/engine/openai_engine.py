@@ -58,6 +58,7 @@ class OpenAICompatibleEngine:
         request_timeout: float = 120.0,
         deadline: float | None = None,
         trust_remote_code: bool = False,
+        cache_dir: str | Path | None = None,
     ) -> None:
         """Remembers whom to ask; the first call asks.
 
@@ -75,6 +76,7 @@ class OpenAICompatibleEngine:
             request_timeout: Seconds that one attempt may take.
             deadline: Seconds that a call of `score` or `sample` may take; `None` sets no limit.
             trust_remote_code: Runs Python from the tokenizer's repository; leave it `False` unless you have read it.
+            cache_dir: Where converted models are kept, if the tokenizer is an embedded one's; `None` is the user's cache.
 
         Raises:
             InvalidInputError: If an argument breaks a rule.
@@ -97,7 +99,7 @@ class OpenAICompatibleEngine:
             if seconds is not None and not seconds > 0:
                 msg = f"`{name}` is {seconds!r}; it must be a number of seconds above 0."
                 raise InvalidInputError(msg)
-        self._options = {
+        self._options: dict[str, Any] = {
             "urls": tuple(map(_address, urls)),
             "model": model,
             "dialect": dialect,
@@ -108,7 +110,9 @@ class OpenAICompatibleEngine:
             "deadline": deadline,
         }
         self._tokenizer = model if tokenizer is None else tokenizer
-        self._trust_remote_code = trust_remote_code
+        self._load_options = LoadOptions(
+            trust_remote_code=trust_remote_code, cache_dir=None if cache_dir is None else Path(cache_dir)
+        )
         self._tokens: Tokenization | None = None
         self._model: ServedModel | None = None
         self._servers: Servers | None = None
@@ -169,6 +173,15 @@ class OpenAICompatibleEngine:
         with self._lock:
             return model.samples(plan, drawn, usage)
 
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """The servers' addresses."""
+        return self._options["urls"]  # type: ignore[no-any-return]
+
+    def check(self) -> None:
+        """Probes the servers now instead of at the first call; the errors are those of `score`."""
+        self._served()
+
     def probe(self) -> list[ProbeReport]:
         """What each server can do, found out by asking; a server that cannot be used is no error here.
 
@@ -201,7 +214,7 @@ class OpenAICompatibleEngine:
                 _require_openai()
                 from langchain_consensus.engine.openai_servers import ServerOptions, Servers
 
-                self._servers = Servers(ServerOptions(**self._options), self._tokenization())  # type: ignore[arg-type]
+                self._servers = Servers(ServerOptions(**self._options), self._tokenization())
                 self._loop.before_end(self._servers.close)
             return self._servers
 
@@ -212,9 +225,8 @@ class OpenAICompatibleEngine:
 
             tokenizer, ends = self._tokenizer, []
             if isinstance(tokenizer, str | Path):
-                options = LoadOptions(trust_remote_code=self._trust_remote_code)
-                source = resolve(str(tokenizer), options)
-                tokenizer, ends = load_tokenizer(source, options), _end_ids(source)
+                source = resolve(str(tokenizer), self._load_options)
+                tokenizer, ends = load_tokenizer(source, self._load_options), _end_ids(source)
             self._tokens = Tokenization(tokenizer, end_ids=ends)
         return self._tokens
 

@@ -118,7 +118,18 @@ class ServedModel:
         return found, usage
 
     def plan_draws(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> DrawPlan:
-        """Tokenises; pure, and not safe under two threads at once."""
+        """Tokenises; pure, and not safe under two threads at once.
+
+        Raises:
+            InvalidInputError: If a prompt is too long, or a grammar is asked for.
+        """
+        if settings.grammar:
+            # Each server has another way of saying a grammar, and one that does not know it ignores it.
+            msg = (
+                "`grammar` is given (tools or structured output are asked for), and samples of a served model cannot "
+                "be held to one; use `TransformersEngine`, or ask without."
+            )
+            raise InvalidInputError(msg)
         ids = tuple(tuple(self.tokens.prompt_ids(prompt)) for prompt in prompts)
         for one in ids:
             self._check_length(len(one), settings.max_new_tokens)

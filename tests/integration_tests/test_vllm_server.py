@@ -53,8 +53,8 @@ def test_fifty_questions_are_scored_and_ranked_as_in_this_process(served, qwen_e
         mine = {candidate.text: candidate for candidate in one.candidates}
         theirs = {candidate.text: candidate for candidate in other.candidates}
         for text, candidate in mine.items():
-            for name in ("generator_correct", "generator_incorrect", "verdict_correct", "verdict_incorrect"):
-                errors.append(abs(getattr(candidate, name) - getattr(theirs[text], name)))
+            names = ("generator_correct", "generator_incorrect", "verdict_correct", "verdict_incorrect")
+            errors += [abs(getattr(candidate, name) - getattr(theirs[text], name)) for name in names]
             assert candidate.tokens == theirs[text].tokens
         orders += _same_order(one, other)
     print(f"{len(errors)} log-probabilities: largest difference {max(errors):.2e}, median {np.median(errors):.2e}")

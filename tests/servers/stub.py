@@ -3,6 +3,7 @@
 It is written from the servers' documentation, shares no code with the engine, and counts what it is sent.
 """
 
+import contextlib
 import json
 import socket
 import struct
@@ -40,7 +41,7 @@ class StubServer:
         self.bodies, self.outcomes, self.answered = [], Counter(), Counter()
         self.sent = Counter()
         self.busy = self.most_busy = self.connections = 0
-        self.retry_after = None
+        self.retry_after, self.stall = None, 3.0
         self._sockets = set()
 
     def __enter__(self):
@@ -71,11 +72,9 @@ class StubServer:
 
 def break_off(connection):
     """Ends a connection as a crashed process does: the other side sees a reset."""
-    try:
+    with contextlib.suppress(OSError):
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         connection.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        pass
     connection.close()
 
 
@@ -101,10 +100,8 @@ class _Handler(BaseHTTPRequestHandler):
     def finish(self):
         with self.server_stub.lock:
             self.server_stub._sockets.discard(self.connection)
-        try:
+        with contextlib.suppress(OSError, ValueError):
             super().finish()
-        except (OSError, ValueError):
-            pass
 
     def log_message(self, *args):
         pass
@@ -139,24 +136,21 @@ class _Handler(BaseHTTPRequestHandler):
                 stub.busy -= 1
 
     def _answer(self, stub, body, key, outcome):
-        if outcome == "reset":
+        if outcome in ("reset", "stall"):
             self.close_connection = True
-            return break_off(self.connection)
-        if outcome == "stall":
-            self.close_connection = True
-            time.sleep(3)
-            return break_off(self.connection)
-        if outcome == "garbage":
-            return self._send(200, b"{not json")
-        if outcome:
+            time.sleep(stub.stall if outcome == "stall" else 0)
+            break_off(self.connection)
+        elif outcome == "garbage":
+            self._send(200, b"{not json")
+        elif outcome:
             extra = {"Retry-After": str(stub.retry_after)} if stub.retry_after is not None else {}
-            return self._reply(int(outcome), {"error": {"message": f"fault {outcome}"}}, **extra)
-        time.sleep(stub.latency)
-        status, answer = stub.mind.answer(self.path, body)
-        self._reply(status, answer)
-        if status == 200:
+            self._reply(int(outcome), {"error": {"message": f"fault {outcome}"}}, **extra)
+        else:
+            time.sleep(stub.latency)
+            status, answer = stub.mind.answer(self.path, body)
+            self._reply(status, answer)
             with stub.lock:
-                stub.answered[key] += 1
+                stub.answered[key] += status == 200
 
     def _reply(self, status, answer, **headers):
         self._send(status, json.dumps(answer).encode(), **headers)
@@ -174,12 +168,15 @@ class _Handler(BaseHTTPRequestHandler):
 class _Mind:
     """Requests in, answers out. Defects, each as a real server might have it:
 
-    `shifted` (each prompt log-probability is read one row too late, as llama-cpp-python 0.3.36 does), `moved` (the list
-    is moved by one place), `zeros`, `no_echo`, `other_tokenizer` (ids mean other texts), `truncates` (reads the last 200
-    tokens), `nan`, `unsteady` (scores change from call to call), `noisy` (scores have nothing to do with sampling),
-    `contrary` (greedy sampling takes the least likely of the ten best), `one_draw` (ignores `n`), `heated` (returns the log-probabilities
-    after temperature and truncation), `text_only` (takes no token ids), `coarse_next` (next-token log-probabilities are
-    renormalised over those returned).
+    - `shifted`: each prompt log-probability is read one row too late, as llama-cpp-python 0.3.36 does;
+    - `moved`: the list of them is moved by one place;
+    - `zeros`, `nan`, `no_echo`: what the names say;
+    - `noisy`: they have nothing to do with what is sampled; `unsteady`: they change from call to call;
+    - `other_tokenizer`: ids mean other texts; `text_only`: prompts of ids are refused;
+    - `truncates`: the last 200 tokens are read;
+    - `contrary`: greedy sampling takes the tenth best token; `one_draw`: `n` is ignored;
+    - `heated`: draws carry log-probabilities after temperature and truncation;
+    - `coarse_next`: next-token log-probabilities are renormalised over those returned.
     """
 
     def __init__(self, tokenizer, brain, protocol, defect):
