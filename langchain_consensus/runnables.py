@@ -11,10 +11,13 @@ from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Question
 from langchain_consensus.ranked import RankingRunnable
 from langchain_consensus.results import ConsensusResult
+from langchain_consensus.saving import written
 from langchain_consensus.settings import RankingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 
     from langchain_consensus.candidates import Candidates
     from langchain_consensus.observation import Observer
@@ -36,6 +39,15 @@ class ConsensusRanker(RankingSettings, RankingRunnable[Mapping[str, Any], Consen
     The input is a mapping with `question` (a text or a `Question`), `candidates` (texts) and, if there is one,
     `context`. A batch is one batch on the device.
     """
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Yes, where the engine was made from a model id; see `saving`."""
+        return True
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """The settings, ids and numbers; never weights."""
+        return written(self)
 
     def _results(
         self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer

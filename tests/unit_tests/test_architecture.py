@@ -13,7 +13,7 @@ ROOT = "langchain_consensus"
 
 # From the bottom up; a part may import the parts below its own line, and itself where it is a package.
 LAYERS = (
-    ("errors",),
+    ("errors", "identity"),
     ("prompts",),
     ("engine", "game"),
     ("candidates",),
@@ -23,7 +23,7 @@ LAYERS = (
     ("consensus",),
     ("results", "conversations"),
     ("settings", "tool_calls"),
-    ("evidence", "tracing"),
+    ("evidence", "saving", "tracing"),
     ("ranked", "chat_call"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("calibration", "evaluation", "report"),
@@ -44,7 +44,7 @@ PLACES = {
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
-    "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked", "tracing"},
+    "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked", "saving", "tracing"},
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
     "typer": {"cli"},
