@@ -18,6 +18,7 @@ import torch
 from langchain_consensus.engine.base import ContinuationScores, SampleResult, ScoreResult, Usage
 from langchain_consensus.engine.forest import Forest
 from langchain_consensus.engine.fork_texts import sample_of, stopper
+from langchain_consensus.engine.masking import GrammarCompiler
 from langchain_consensus.engine.memory import MemoryGuard
 from langchain_consensus.engine.network import Network, UnsupportedArchitectureError
 from langchain_consensus.engine.node_keys import NodeKeys
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
 
     from langchain_consensus.engine.base import Sample, SamplingSettings, ScoreRequest
     from langchain_consensus.engine.forest import TokenString
+    from langchain_consensus.engine.grammar import JsonForm
+    from langchain_consensus.engine.masking import TokenGrammar
     from langchain_consensus.engine.memory import Budgets
     from langchain_consensus.engine.sampling import Fork
     from langchain_consensus.prompts import Prompt
@@ -59,6 +62,7 @@ class LocalModel:
         self.tokens = Tokenization(
             tokenizer, end_ids=ends if isinstance(ends, list) else [ends] if ends is not None else []
         )
+        self._compiler: GrammarCompiler | None = None
         self.network = self._packed(self_check=self_check)
         self.window = ContextWindow.of(model.config, tokenizer)
 
@@ -157,6 +161,7 @@ class LocalModel:
     ) -> tuple[list[list[Fork]], Usage]:
         seeds = [[settings.seed, zlib.crc32(np.array(prompt, dtype="<u4").tobytes())] for prompt in ids]
         end_ids = self.tokens.end_ids
+        grammar = self._grammar(settings.grammar)
         with torch.inference_mode():
             if self.network is None:
                 forks = [
@@ -168,6 +173,7 @@ class LocalModel:
                         index=i,
                         seed=sum(seeds[i]),
                         end_ids=end_ids,
+                        grammar=grammar,
                     )
                     for i, prompt in enumerate(ids)
                 ]
@@ -182,8 +188,18 @@ class LocalModel:
                     end_ids=end_ids,
                     seeds=seeds,
                     finished=stopper(self.tokens, settings.stop),
+                    grammar=grammar,
                 )
                 rows = start.plan.head_rows + computed
                 computed, passes = computed + start.plan.computed_tokens, passes + len(start.plan.steps)
         sampled = sum(len(fork.ids) for group in forks for fork in group)
         return forks, Usage(computed_tokens=computed, sampled_tokens=sampled, head_rows=rows, forwards=passes)
+
+    def _grammar(self, forms: Sequence[JsonForm]) -> TokenGrammar | None:
+        """The grammar of `forms` over this model's tokens, or `None` where any text will do."""
+        if not forms:
+            return None
+        if self._compiler is None:
+            width = self.model.get_output_embeddings().weight.shape[0]
+            self._compiler = GrammarCompiler(self.tokens.tokenizer, end_ids=self.tokens.end_ids, width=width)
+        return self._compiler.start(forms)

@@ -15,15 +15,17 @@ ROOT = "langchain_consensus"
 LAYERS = (
     ("errors", "identity"),
     ("prompts",),
+    ("relevance_wording",),
     ("engine", "game"),
-    ("candidates",),
+    ("candidates", "passages"),
     ("views",),
-    ("diagnosis",),
+    ("diagnosis", "relevance"),
     ("ranking", "observation"),
-    ("consensus",),
-    ("results", "conversations"),
-    ("settings", "tool_calls"),
+    ("consensus", "reranking"),
+    ("results", "conversations", "retriever_prior"),
+    ("settings", "tool_calls", "document_results"),
     ("evidence", "saving", "tracing"),
+    ("batched",),
     ("ranked", "chat_call"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("calibration", "evaluation", "report"),
@@ -41,10 +43,21 @@ PLACES = {
     "accelerate": {"engine"},
     "tokenizers": {"engine"},
     "gguf": {"engine"},
+    "llguidance": {"engine"},
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
-    "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked", "saving", "tracing"},
+    "langchain_core": {
+        *SURFACES,
+        "batched",
+        "chat_call",
+        "conversations",
+        "evidence",
+        "ranked",
+        "retriever_prior",
+        "saving",
+        "tracing",
+    },
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
     "typer": {"cli"},
@@ -55,7 +68,7 @@ PLACES = {
     "sklearn": {"calibration", "evaluation"},
     "scipy": {"calibration", "evaluation"},
 }
-MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "openai"}
+MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "llguidance", "openai"}
 
 
 @cache
