@@ -181,7 +181,7 @@ class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
         return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs], observer)
 
 
-def _check(documents: Any, query: Any, *, kinds: tuple[type, ...]) -> None:
+def _check(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...]) -> None:
     if not isinstance(query, str) or not query.strip():
         msg = f"`query` is {query!r}; it must be a text with at least one visible character."
         raise InvalidInputError(msg)
