@@ -10,9 +10,8 @@ from langchain_core.runnables import run_in_executor
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_consensus.batched import BatchedRunnable
-from langchain_consensus.document_results import DocumentResult, document_results
+from langchain_consensus.document_results import DocumentResult, document_results, with_evidence
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.passages import split
 from langchain_consensus.relevance import Shortlist
 from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
@@ -107,7 +106,12 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
 
     def rerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """The evidence for every document that is relevant, best first; as `compress_documents`, for texts too."""
-        return self._kept(self._results([(query, documents)])[0])
+        return self.relevant(self.rank_all([(query, documents)])[0])
+
+    def relevant(self, results: Sequence[DocumentResult]) -> list[DocumentResult]:
+        """Those of one query's results that are at least at `min_score`, and of them the first `top_n`."""
+        least = 0.0 if self.min_score is None else self.min_score
+        return [result for result in results if result.relevance_score >= least][: self.top_n]
 
     async def arerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """As `rerank`, in a worker thread."""
@@ -122,12 +126,15 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         for query, documents in searches:
             _check(documents, query, kinds=(Document,))
         return [
-            [_with_evidence(documents[result.index], result) for result in self._kept(results)]
-            for (_, documents), results in zip(searches, self._results(searches), strict=True)
+            [with_evidence(documents[result.index], result) for result in self.relevant(results)]
+            for (_, documents), results in zip(searches, self.rank_all(searches), strict=True)
         ]
 
-    def _results(self, searches: Sequence[tuple[str, Sequence[str | Document]]]) -> list[list[DocumentResult]]:
-        """The evidence for every document of every query; one call of the engine. Without documents there is none."""
+    def rank_all(self, searches: Sequence[tuple[str, Sequence[str | Document]]]) -> list[list[DocumentResult]]:
+        """The evidence for every document of many (query, documents), relevant or not, best first.
+
+        One call of the engine; without any documents none.
+        """
         for query, documents in searches:
             _check(documents, query, kinds=(str, Document))
         filled = [(query, documents) for query, documents in searches if documents]
@@ -146,10 +153,6 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         if self.prior is None:
             return None
         return tuple(self.prior_weight * z for z in standardised(documents, self.prior))
-
-    def _kept(self, results: list[DocumentResult]) -> list[DocumentResult]:
-        least = 0.0 if self.min_score is None else self.min_score
-        return [result for result in results if result.relevance_score >= least][: self.top_n]
 
 
 class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
@@ -185,8 +188,3 @@ def _check(documents: Any, query: Any, *, kinds: tuple[type, ...]) -> None:
 
 def _text(document: str | Document) -> str:
     return document if isinstance(document, str) else document.page_content
-
-
-def _with_evidence(document: Document, result: DocumentResult) -> Document:
-    added = {"relevance_score": result.relevance_score, EVIDENCE: result.model_dump(mode="json")}
-    return document.model_copy(update={"metadata": {**document.metadata, **added}})

@@ -21,19 +21,20 @@ LAYERS = (
     ("views",),
     ("diagnosis", "relevance"),
     ("ranking",),
-    ("consensus", "reranking"),
+    ("consensus", "reranking", "support"),
     ("results", "conversations", "retriever_prior"),
     ("settings", "tool_calls", "document_results"),
     ("evidence",),
     ("ranked", "chat_call", "batched"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
+    ("grounded_qa",),
     ("calibration", "evaluation", "report"),
     ("benchmarks",),
     ("cli",),
 )
 HEIGHT = {part: height for height, parts in enumerate(LAYERS) for part in parts}
 
-SURFACES = {"llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"}
+SURFACES = {"llms", "chat_models", "output_parsers", "runnables", "document_compressors", "grounded_qa", "middleware"}
 # Who may import what from outside; what is not listed here is NumPy, pydantic or the standard library, or new.
 PLACES = {
     "torch": {"engine", "benchmarks"},
@@ -45,7 +46,7 @@ PLACES = {
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
-    "langchain_core": {*SURFACES, "batched", "chat_call", "conversations", "evidence", "ranked", "retriever_prior"},
+    "langchain_core": {*SURFACES, "batched", "chat_call", "conversations", "evidence", "ranked", "retriever_prior", "document_results"},
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
     "typer": {"cli"},
