@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.document_results import DocumentResult
     from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
-    from langchain_consensus.grounded_qa import GroundedAnswer, GroundedAnswering, grounded_qa
+    from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
@@ -61,8 +61,8 @@ _HOMES = {
     "DocumentResult": "document_results",
     "EquilibriumRankingLLM": "llms",
     "FakeEngine": "engine.fake",
-    "GroundedAnswer": "grounded_qa",
-    "GroundedAnswering": "grounded_qa",
+    "GroundedAnswer": "grounding",
+    "GroundedAnswering": "grounding",
     "Question": "prompts",
     "Ranking": "ranking",
     "RelevanceWording": "relevance_wording",
@@ -71,7 +71,7 @@ _HOMES = {
     "TransformersEngine": "engine.transformers_engine",
     "Wording": "prompts",
     "given": "candidates",
-    "grounded_qa": "grounded_qa",
+    "grounded_qa": "grounding",
     "normalised_text": "candidates",
 }
 

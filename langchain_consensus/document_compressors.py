@@ -22,7 +22,7 @@ from langchain_consensus.settings import GameSettings
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
 
-__all__ = ["ConsensusReranker", "DocumentRanking"]
+__all__ = ["ConsensusReranker", "DocumentRanking", "check_search"]
 
 _KEYS = {"query", "documents"}
 
@@ -124,7 +124,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
     def compress_batch(self, searches: Sequence[tuple[str, Sequence[Document]]]) -> list[list[Document]]:
         """As `compress_documents` for many (query, documents) at once: one call of the engine."""
         for query, documents in searches:
-            _check(documents, query, kinds=(Document,))
+            check_search(documents, query)
         return [
             [with_evidence(documents[result.index], result) for result in self.relevant(results)]
             for (_, documents), results in zip(searches, self.rank_all(searches), strict=True)
@@ -136,7 +136,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         One call of the engine; without any documents none.
         """
         for query, documents in searches:
-            _check(documents, query, kinds=(str, Document))
+            check_search(documents, query, kinds=(str, Document))
         filled = [(query, documents) for query, documents in searches if documents]
         reranking = Reranking(engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver)
         found = iter(reranking.rank([self._shortlist(query, documents) for query, documents in filled]))
@@ -169,7 +169,8 @@ class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
         return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs])
 
 
-def _check(documents: Any, query: Any, *, kinds: tuple[type, ...]) -> None:
+def check_search(documents: Any, query: Any, *, kinds: tuple[type, ...] = (Document,)) -> None:
+    """Raises `InvalidInputError` unless `query` is a visible text and `documents` a list of visible `kinds`."""
     if not isinstance(query, str) or not query.strip():
         msg = f"`query` is {query!r}; it must be a text with at least one visible character."
         raise InvalidInputError(msg)

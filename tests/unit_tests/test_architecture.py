@@ -23,18 +23,18 @@ LAYERS = (
     ("ranking",),
     ("consensus", "reranking", "support"),
     ("results", "conversations", "retriever_prior"),
-    ("settings", "tool_calls", "document_results"),
+    ("settings", "tool_calls"),
     ("evidence",),
-    ("ranked", "chat_call", "batched"),
+    ("ranked", "chat_call", "batched", "document_results"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
-    ("grounded_qa",),
+    ("grounding",),
     ("calibration", "evaluation", "report"),
     ("benchmarks",),
     ("cli",),
 )
 HEIGHT = {part: height for height, parts in enumerate(LAYERS) for part in parts}
 
-SURFACES = {"llms", "chat_models", "output_parsers", "runnables", "document_compressors", "grounded_qa", "middleware"}
+SURFACES = {"llms", "chat_models", "output_parsers", "runnables", "document_compressors", "grounding", "middleware"}
 # Who may import what from outside; what is not listed here is NumPy, pydantic or the standard library, or new.
 PLACES = {
     "torch": {"engine", "benchmarks"},
@@ -46,7 +46,16 @@ PLACES = {
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
-    "langchain_core": {*SURFACES, "batched", "chat_call", "conversations", "evidence", "ranked", "retriever_prior", "document_results"},
+    "langchain_core": {
+        *SURFACES,
+        "batched",
+        "chat_call",
+        "conversations",
+        "evidence",
+        "ranked",
+        "retriever_prior",
+        "document_results",
+    },
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
     "typer": {"cli"},

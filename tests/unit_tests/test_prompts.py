@@ -90,7 +90,9 @@ def test_a_context_comes_first_in_both_views_of_every_preset():
         for prompt in (used.generator_prompt(question, 0), used.discriminator_prompt(question, "iron")):
             text = prompt.text if isinstance(prompt, TextPrompt) else prompt.messages[-1].content
             shown = ("Context: Iron is a metal.\n", "Passages:\nIron is a metal.\n\n")
-            assert text.startswith(tuple(block + asked for block in shown for asked in ("Question: Which?\n", "Which?\n")))
+            assert text.startswith(
+                tuple(block + asked for block in shown for asked in ("Question: Which?\n", "Which?\n"))
+            )
 
 
 def test_the_condition_is_the_only_difference_between_the_two_prompts_of_the_generator():

@@ -67,7 +67,9 @@ def test_a_document_is_as_relevant_as_its_best_passage_and_shows_that_passage_in
 
 
 def test_on_a_tie_the_first_passage_stands_for_the_document():
-    (found,) = scored(TableEngine(TABLE), PLAIN, [Shortlist(query="two words", documents=((passage("c"), passage("c", 7)),))])
+    (found,) = scored(
+        TableEngine(TABLE), PLAIN, [Shortlist(query="two words", documents=((passage("c"), passage("c", 7)),))]
+    )
     assert found.passages[0].start == 0
 
 

@@ -8,7 +8,7 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.documents import Document
 from langchain_core.retrievers import BaseRetriever
 from langchain_core.runnables import RunnableLambda
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from langchain_consensus import ConsensusReranker, GroundedAnswer, GroundedAnswering, grounded_qa
 from langchain_consensus.errors import InvalidInputError
@@ -25,8 +25,8 @@ FAST = {"solver": "log_time_flow", "num_candidates": 4}
 class Library(BaseRetriever):
     """Finds what it holds for a question; its own async way is told from its sync one."""
 
-    held: dict[str, list[Document]] = {CAPITAL: DOCUMENTS, SUM: []}
-    ways: list[str] = []
+    held: dict[str, list[Document]] = Field(default={CAPITAL: DOCUMENTS, SUM: []})
+    ways: list[str] = Field(default_factory=list)
 
     def _get_relevant_documents(self, query, *, run_manager):
         self.ways.append("sync")
@@ -59,7 +59,9 @@ def test_both_views_see_the_passages_in_the_rerankers_order_and_share_everything
     chain, recording_engine
 ):
     chain.invoke(CAPITAL)
-    context = "Passages:\n[1] Canberra is the capital of Australia.\n\n[2] Sydney has a harbour.\n\n[3] Melbourne is large."
+    context = (
+        "Passages:\n[1] Canberra is the capital of Australia.\n\n[2] Sydney has a harbour.\n\n[3] Melbourne is large."
+    )
     (prompts, _settings), scored = recording_engine.sample_calls[0], recording_engine.score_calls[1]
     shown = [text_of(prompt) for prompt in (*prompts, *(request.prompt for request in scored))]
     start = shown[0].partition("Question:")[0]
@@ -70,9 +72,7 @@ def test_both_views_see_the_passages_in_the_rerankers_order_and_share_everything
 def test_an_answer_that_no_passage_supports_is_not_given(recording_engine):
     found = grounded_qa(Library(), recording_engine, min_support=0.61, **FAST).invoke(CAPITAL)
     assert (found.answer, found.abstained, found.support) == (None, True, ())
-    assert found.reason == (
-        "No passage supports 'Canberra': the strongest support is 0.60, and `min_support` is 0.61."
-    )
+    assert found.reason == ("No passage supports 'Canberra': the strongest support is 0.60, and `min_support` is 0.61.")
     assert found.result.text == "Canberra"  # the evidence is kept
     assert len(found.passages) == 3
 
@@ -122,7 +122,8 @@ async def test_the_event_loop_is_left_alone(chain, recording_engine):
 
 def test_the_retriever_and_the_answering_are_seen_in_the_trace(chain):
     class Seen(BaseCallbackHandler):
-        names = []
+        def __init__(self):
+            self.names = []
 
         def on_retriever_start(self, serialized, query, *, name=None, **kwargs):
             self.names.append(("retriever", name))

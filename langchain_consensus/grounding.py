@@ -14,7 +14,7 @@ from langchain_core.runnables import Runnable, RunnableParallel, RunnablePassthr
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from langchain_consensus.batched import BatchedRunnable
-from langchain_consensus.document_compressors import ConsensusReranker
+from langchain_consensus.document_compressors import ConsensusReranker, check_search
 from langchain_consensus.document_results import DocumentResult, with_evidence
 from langchain_consensus.engine import Usage
 from langchain_consensus.errors import InvalidInputError
@@ -129,6 +129,8 @@ class GroundedAnswering(SamplingFields, BatchedRunnable[Mapping[str, Any], Groun
     def _found(self, inputs: Sequence[Mapping[str, Any]]) -> list[_Found]:
         """The relevant documents of every question."""
         questions = [Question(text=one["question"]) for one in inputs]
+        for one in inputs:
+            check_search(one["documents"], one["question"])
         reranker = self._used_reranker()
         results = reranker.rank_all([(one["question"], one["documents"]) for one in inputs])
         return [
