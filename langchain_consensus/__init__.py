@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import Ranking, Rule
     from langchain_consensus.relevance_wording import RelevanceWording
+    from langchain_consensus.report import explain_html, plot_policies
     from langchain_consensus.results import ConsensusResult
     from langchain_consensus.runnables import ConsensusRanker
 
@@ -45,9 +46,11 @@ __all__ = [
     "TransformersEngine",
     "Wording",
     "__version__",
+    "explain_html",
     "given",
     "grounded_qa",
     "normalised_text",
+    "plot_policies",
 ]
 
 _HOMES = {
@@ -70,9 +73,11 @@ _HOMES = {
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",
     "Wording": "prompts",
+    "explain_html": "report",
     "given": "candidates",
     "grounded_qa": "grounding",
     "normalised_text": "candidates",
+    "plot_policies": "report",
 }
 
 

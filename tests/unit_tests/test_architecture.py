@@ -20,11 +20,11 @@ LAYERS = (
     ("candidates", "passages"),
     ("views",),
     ("diagnosis", "relevance"),
-    ("ranking",),
+    ("ranking", "observation"),
     ("consensus", "reranking", "support"),
     ("results", "conversations", "retriever_prior"),
     ("settings", "tool_calls"),
-    ("evidence",),
+    ("evidence", "tracing"),
     ("ranked", "chat_call", "batched", "document_results"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("grounding",),
@@ -43,6 +43,7 @@ PLACES = {
     "accelerate": {"engine"},
     "tokenizers": {"engine"},
     "gguf": {"engine"},
+    "llguidance": {"engine"},
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
@@ -55,6 +56,7 @@ PLACES = {
         "ranked",
         "retriever_prior",
         "document_results",
+        "tracing",
     },
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
@@ -66,7 +68,7 @@ PLACES = {
     "sklearn": {"calibration", "evaluation"},
     "scipy": {"calibration", "evaluation"},
 }
-MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "openai"}
+MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "llguidance", "openai"}
 
 
 @cache
