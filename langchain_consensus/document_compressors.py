@@ -6,23 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentCompressor, Document
-from langchain_core.runnables import run_in_executor
 from pydantic import ConfigDict, Field, field_validator
 
-from langchain_consensus.batched import BatchedRunnable
 from langchain_consensus.document_results import DocumentResult, document_results, with_evidence
+from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.passages import split
+from langchain_consensus.ranked import RankingRunnable
 from langchain_consensus.relevance import Shortlist
 from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
 from langchain_consensus.reranking import Reranking
 from langchain_consensus.retriever_prior import RANK, standardised
 from langchain_consensus.settings import GameSettings
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
 
-__all__ = ["ConsensusReranker", "DocumentRanking", "check_search"]
+    from langchain_consensus.observation import Observer
+
+__all__ = ["ConsensusReranker", "DocumentRanking", "check_search", "refuse_options"]
 
 _KEYS = {"query", "documents"}
 
@@ -96,17 +99,17 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         Raises:
             InvalidInputError: A document or the query is no text, or a document lacks the prior's score.
         """
-        return self.compress_batch([(query, documents)])[0]
+        return self.compress_batch([(query, documents)], StepRuns([None]))[0]
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> list[Document]:
         """As `compress_documents`, in a worker thread."""
-        return await run_in_executor(None, self.compress_documents, documents, query, callbacks)
+        return await in_worker(self.engine, self.compress_documents, documents, query, callbacks)
 
     def rerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """The evidence for every document that is relevant, best first; as `compress_documents`, for texts too."""
-        return self.relevant(self.rank_all([(query, documents)])[0])
+        return self.relevant(self.rank_all([(query, documents)], StepRuns([None]))[0])
 
     def relevant(self, results: Sequence[DocumentResult]) -> list[DocumentResult]:
         """Those of one query's results that are at least at `min_score`, and of them the first `top_n`."""
@@ -115,22 +118,26 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
 
     async def arerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """As `rerank`, in a worker thread."""
-        return await run_in_executor(None, self.rerank, documents, query)
+        return await in_worker(self.engine, self.rerank, documents, query)
 
     def as_runnable(self) -> DocumentRanking:
         """The reranker as a link of a chain: `{"query": ..., "documents": [...]}` in, documents out."""
         return DocumentRanking(reranker=self)
 
-    def compress_batch(self, searches: Sequence[tuple[str, Sequence[Document]]]) -> list[list[Document]]:
+    def compress_batch(
+        self, searches: Sequence[tuple[str, Sequence[Document]]], observer: Observer | None = None
+    ) -> list[list[Document]]:
         """As `compress_documents` for many (query, documents) at once: one call of the engine."""
         for query, documents in searches:
             check_search(documents, query)
         return [
             [with_evidence(documents[result.index], result) for result in self.relevant(results)]
-            for (_, documents), results in zip(searches, self.rank_all(searches), strict=True)
+            for (_, documents), results in zip(searches, self.rank_all(searches, observer), strict=True)
         ]
 
-    def rank_all(self, searches: Sequence[tuple[str, Sequence[str | Document]]]) -> list[list[DocumentResult]]:
+    def rank_all(
+        self, searches: Sequence[tuple[str, Sequence[str | Document]]], observer: Observer | None = None
+    ) -> list[list[DocumentResult]]:
         """The evidence for every document of many (query, documents), relevant or not, best first.
 
         One call of the engine; without any documents none.
@@ -138,7 +145,9 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         for query, documents in searches:
             check_search(documents, query, kinds=(str, Document))
         filled = [(query, documents) for query, documents in searches if documents]
-        reranking = Reranking(engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver)
+        reranking = Reranking(
+            engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver, observer=observer
+        )
         found = iter(reranking.rank([self._shortlist(query, documents) for query, documents in filled]))
         return [document_results(next(found)) if documents else [] for _, documents in searches]
 
@@ -155,18 +164,32 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         return tuple(self.prior_weight * z for z in standardised(documents, self.prior))
 
 
-class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
+class DocumentRanking(RankingRunnable[Mapping[str, Any], list[Document]]):
     """A `ConsensusReranker` as a runnable; a batch of queries is one batch on the device."""
 
     reranker: ConsensusReranker
 
-    def _many(self, inputs: Sequence[Mapping[str, Any]]) -> list[list[Document]]:
+    @property
+    def _engine(self) -> Any:
+        return self.reranker.engine
+
+    def _results(
+        self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer
+    ) -> list[list[Document]]:
+        refuse_options(options)
         for one in inputs:
             if not isinstance(one, Mapping) or set(one) != _KEYS:
                 given = list(one) if isinstance(one, Mapping) else type(one).__name__
                 msg = f"The input is {given}; it must be a mapping with `query` and `documents`, and nothing else."
                 raise InvalidInputError(msg)
-        return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs])
+        return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs], observer)
+
+
+def refuse_options(options: Mapping[str, Any]) -> None:
+    """Raises `InvalidInputError` if a call has any option."""
+    if options:
+        msg = f"`{sorted(options)[0]}` is no option of a call; make one with other fields instead."
+        raise InvalidInputError(msg)
 
 
 def check_search(documents: Any, query: Any, *, kinds: tuple[type, ...] = (Document,)) -> None:

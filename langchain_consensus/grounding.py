@@ -13,12 +13,13 @@ from langchain_core.documents import Document
 from langchain_core.runnables import Runnable, RunnableParallel, RunnablePassthrough
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from langchain_consensus.batched import BatchedRunnable
-from langchain_consensus.document_compressors import ConsensusReranker, check_search
+from langchain_consensus.document_compressors import ConsensusReranker, check_search, refuse_options
 from langchain_consensus.document_results import DocumentResult, with_evidence
 from langchain_consensus.engine import Usage
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording
+from langchain_consensus.ranked import RankingRunnable
 from langchain_consensus.results import ConsensusResult, UsageResult
 from langchain_consensus.settings import SamplingFields
 from langchain_consensus.support import Answered, Support, supports
@@ -26,6 +27,7 @@ from langchain_consensus.support import Answered, Support, supports
 if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.engine import Engine
+    from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
 
 __all__ = ["GroundedAnswer", "GroundedAnswering", "PassageSupport", "grounded_qa"]
@@ -82,7 +84,7 @@ def grounded_qa(
     return chain.with_types(input_type=str, output_type=GroundedAnswer)
 
 
-class GroundedAnswering(SamplingFields, BatchedRunnable[Mapping[str, Any], GroundedAnswer]):
+class GroundedAnswering(SamplingFields, RankingRunnable[Mapping[str, Any], GroundedAnswer]):
     """`grounded_qa` after the retriever: `{"question": ..., "documents": [...]}` in, a `GroundedAnswer` out."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
@@ -100,39 +102,36 @@ class GroundedAnswering(SamplingFields, BatchedRunnable[Mapping[str, Any], Groun
             self._consensus().used_wording().generator_prompt(asked, correctness=1)
         return self
 
-    def _many(self, inputs: Sequence[Mapping[str, Any]]) -> list[GroundedAnswer]:
+    @property
+    def _engine(self) -> Any:
+        return self.engine
+
+    def _results(
+        self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer
+    ) -> list[GroundedAnswer]:
+        refuse_options(options)
         for one in inputs:
             if not isinstance(one, Mapping) or set(one) != _KEYS:
                 given = list(one) if isinstance(one, Mapping) else type(one).__name__
                 msg = f"The input is {given}; it must be a mapping with `question` and `documents`, and nothing else."
                 raise InvalidInputError(msg)
-        found = self._found(inputs)
-        consensus = self._consensus()
-        asked = [one for one in found if one.relevant]
-        shown = [replace(one.question, context=_context(one.passages)) for one in asked]
-        rankings = consensus.ask(shown) if shown else []
-        answered = [
-            Answered(question=one.question, answer=ranking.answer, passages=one.passages)
-            for one, ranking in zip(asked, rankings, strict=True)
-        ]
-        judged = iter(zip(rankings, supports(self.engine, consensus.used_wording(), answered), strict=True))
-        return [self._answer(one, *next(judged)) if one.relevant else self._nothing_relevant(one) for one in found]
+        found = self._found(inputs, observer)
+        answers = iter(self._answers([one for one in found if one.relevant], observer))
+        return [next(answers) if one.relevant else self._nothing_relevant(one) for one in found]
 
     def _consensus(self, stop: Sequence[str] | None = None) -> Consensus:
         consensus = super()._consensus(stop)
-        return (
-            replace(consensus, wording="rag_qa" if self.engine.is_chat else "rag_qa_text")
-            if self.wording == "auto"
-            else consensus
-        )
+        if self.wording != "auto":
+            return consensus
+        return replace(consensus, wording="rag_qa" if self.engine.is_chat else "rag_qa_text")
 
-    def _found(self, inputs: Sequence[Mapping[str, Any]]) -> list[_Found]:
+    def _found(self, inputs: Sequence[Mapping[str, Any]], observer: Observer) -> list[_Found]:
         """The relevant documents of every question."""
         questions = [Question(text=one["question"]) for one in inputs]
         for one in inputs:
             check_search(one["documents"], one["question"])
         reranker = self._used_reranker()
-        results = reranker.rank_all([(one["question"], one["documents"]) for one in inputs])
+        results = reranker.rank_all([(one["question"], one["documents"]) for one in inputs], observer)
         return [
             _Found(question=question, documents=one["documents"], ranked=ranked, relevant=reranker.relevant(ranked))
             for question, one, ranked in zip(questions, inputs, results, strict=True)
@@ -140,6 +139,21 @@ class GroundedAnswering(SamplingFields, BatchedRunnable[Mapping[str, Any], Groun
 
     def _used_reranker(self) -> ConsensusReranker:
         return self.reranker or ConsensusReranker.from_engine(self.engine)
+
+    def _answers(self, found: Sequence[_Found], observer: Observer) -> list[GroundedAnswer]:
+        """The answers to the questions that have relevant documents."""
+        if not found:
+            return []
+        consensus = replace(self._consensus(), observer=observer)
+        rankings = consensus.ask([replace(one.question, context=_context(one.passages)) for one in found])
+        answered = [
+            Answered(question=one.question, answer=ranking.answer, passages=one.passages)
+            for one, ranking in zip(found, rankings, strict=True)
+        ]
+        with watched(observer, Step(name="scoring", questions=len(answered))) as done:
+            support = supports(self.engine, consensus.used_wording(), answered)
+            done(usages=[one.usage for one in support])
+        return [self._answer(*one) for one in zip(found, rankings, support, strict=True)]
 
     def _answer(self, found: _Found, ranking: Ranking, support: Support) -> GroundedAnswer:
         passages = [

@@ -25,7 +25,7 @@ LAYERS = (
     ("results", "conversations", "retriever_prior"),
     ("settings", "tool_calls"),
     ("evidence", "tracing"),
-    ("ranked", "chat_call", "batched", "document_results"),
+    ("ranked", "chat_call", "document_results"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("grounding",),
     ("calibration", "evaluation", "report"),
@@ -49,7 +49,6 @@ PLACES = {
     "openai": {"engine"},
     "langchain_core": {
         *SURFACES,
-        "batched",
         "chat_call",
         "conversations",
         "evidence",
