@@ -175,15 +175,15 @@ def test_a_strong_prior_keeps_the_retrievers_order_and_a_weight_of_zero_is_none(
 
 
 def test_a_long_document_is_read_to_its_end_in_passages_that_fit(recording_engine):
-    long = Document(page_content=" ".join(["word"] * 5000) + " Canberra.", id="long")
-    reranker = ConsensusReranker.from_engine(recording_engine, passage_tokens=100)
+    long = Document(page_content=" ".join(["word"] * 100_000) + " Canberra.", id="long")
+    reranker = ConsensusReranker.from_engine(recording_engine, passage_tokens=2000)
     found = reranker.compress_documents([*DOCUMENTS[:1], long], CAPITAL)
     assert ids(found) == ["long", "1"]
     span = found[0].metadata["consensus"]["passage"]
     assert "Canberra." in long.page_content[span["start"] : span["end"]]
     shown = [text_of(request.prompt) for request in recording_engine.score_calls[0]]
-    assert all(len(text.split()) < 150 for text in shown)
-    assert sum(text.count("word") for text in shown) == 2 * 5000
+    assert all(len(text.split()) < 2050 for text in shown)
+    assert sum(text.count("word") for text in shown) == 2 * 100_000
 
 
 def test_documents_with_the_same_text_are_two_documents(reranker):

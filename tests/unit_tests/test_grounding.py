@@ -131,10 +131,15 @@ def test_the_retriever_and_the_answering_are_seen_in_the_trace(chain):
         def on_chain_start(self, serialized, inputs, *, name=None, **kwargs):
             self.names.append(("chain", name))
 
+        def steps(self):
+            return [name for _, name in self.names if name in {"sampling", "scoring", "solving"}]
+
     seen = Seen()
     chain.invoke(CAPITAL, config={"callbacks": [seen]})
     assert ("retriever", "Library") in seen.names
     assert ("chain", "GroundedAnswering") in seen.names
+    # Reranking, drawing and ranking, support.
+    assert seen.steps() == ["scoring", "solving", "sampling", "scoring", "solving", "scoring"]
 
 
 def test_the_result_is_plain_json_and_its_usage_is_the_sum_of_all_four_steps(chain):

@@ -5,7 +5,7 @@ import pytest
 
 from langchain_consensus import RelevanceWording, TransformersEngine
 from langchain_consensus.engine.tokenization import Tokenization
-from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.errors import ContextWindowError, InvalidInputError
 from langchain_consensus.game import Correctness
 from langchain_consensus.passages import Passage
 from langchain_consensus.relevance import Shortlist, scored
@@ -102,6 +102,19 @@ def test_every_distinct_prefix_of_all_prompts_is_computed_once():
     usage = [one.views.usage for one in found]
     assert sum(one.computed_tokens for one in usage) == len(nodes)
     assert sum(one.input_tokens for one in usage) > 2 * len(nodes)
+
+
+def test_a_query_that_does_not_fit_the_window_is_named_with_the_remedy():
+    class Small(RecordingEngine):
+        def score(self, requests):
+            msg = "the prompt has 9 tokens; the model reads at most 8"
+            raise ContextWindowError(msg, place=len(requests) - 1)
+
+    lists = [shortlist("a", query="short"), shortlist("b", query="much longer")]
+    with pytest.raises(
+        ContextWindowError, match="`query` 'much longer' with a passage of `documents`; shorten it or low"
+    ):
+        scored(Small(), PLAIN, lists)
 
 
 @pytest.mark.parametrize("name", RELEVANCE_PRESETS)
