@@ -9,23 +9,23 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_consensus.batched import BatchedRunnable, no_options
-from langchain_consensus.document_results import DocumentResult, document_results
+from langchain_consensus.document_results import DocumentResult, document_results, with_evidence
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.passages import split
 from langchain_consensus.relevance import Shortlist
 from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
 from langchain_consensus.reranking import Reranking
 from langchain_consensus.retriever_prior import RANK, standardised
 from langchain_consensus.settings import GameSettings
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
 
     from langchain_consensus.observation import Observer
 
-__all__ = ["ConsensusReranker", "DocumentRanking"]
+__all__ = ["ConsensusReranker", "DocumentRanking", "check_search"]
 
 _KEYS = {"query", "documents"}
 
@@ -99,7 +99,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         Raises:
             InvalidInputError: A document or the query is no text, or a document lacks the prior's score.
         """
-        return self.compress_batch([(query, documents)])[0]
+        return self.compress_batch([(query, documents)], StepRuns([None]))[0]
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -109,7 +109,12 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
 
     def rerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """The evidence for every document that is relevant, best first; as `compress_documents`, for texts too."""
-        return self._kept(self._results([(query, documents)])[0])
+        return self.relevant(self.rank_all([(query, documents)], StepRuns([None]))[0])
+
+    def relevant(self, results: Sequence[DocumentResult]) -> list[DocumentResult]:
+        """Those of one query's results that are at least at `min_score`, and of them the first `top_n`."""
+        least = 0.0 if self.min_score is None else self.min_score
+        return [result for result in results if result.relevance_score >= least][: self.top_n]
 
     async def arerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """As `rerank`, in a worker thread."""
@@ -124,18 +129,21 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
     ) -> list[list[Document]]:
         """As `compress_documents` for many (query, documents) at once: one call of the engine."""
         for query, documents in searches:
-            _check(documents, query, kinds=(Document,))
+            check_search(documents, query)
         return [
-            [_with_evidence(documents[result.index], result) for result in self._kept(results)]
-            for (_, documents), results in zip(searches, self._results(searches, observer), strict=True)
+            [with_evidence(documents[result.index], result) for result in self.relevant(results)]
+            for (_, documents), results in zip(searches, self.rank_all(searches, observer), strict=True)
         ]
 
-    def _results(
+    def rank_all(
         self, searches: Sequence[tuple[str, Sequence[str | Document]]], observer: Observer | None = None
     ) -> list[list[DocumentResult]]:
-        """The evidence for every document of every query; one call of the engine. Without documents there is none."""
+        """The evidence for every document of many (query, documents), relevant or not, best first.
+
+        One call of the engine; without any documents none.
+        """
         for query, documents in searches:
-            _check(documents, query, kinds=(str, Document))
+            check_search(documents, query, kinds=(str, Document))
         filled = [(query, documents) for query, documents in searches if documents]
         reranking = Reranking(
             engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver, observer=observer
@@ -154,10 +162,6 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         if self.prior is None:
             return None
         return tuple(self.prior_weight * z for z in standardised(documents, self.prior))
-
-    def _kept(self, results: list[DocumentResult]) -> list[DocumentResult]:
-        least = 0.0 if self.min_score is None else self.min_score
-        return [result for result in results if result.relevance_score >= least][: self.top_n]
 
 
 class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
@@ -181,7 +185,8 @@ class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
         return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs], observer)
 
 
-def _check(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...]) -> None:
+def check_search(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...] = (Document,)) -> None:
+    """Raises `InvalidInputError` unless `query` is a visible text and `documents` a list of visible `kinds`."""
     if not isinstance(query, str) or not query.strip():
         msg = f"`query` is {query!r}; it must be a text with at least one visible character."
         raise InvalidInputError(msg)
@@ -200,8 +205,3 @@ def _check(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...
 
 def _text(document: str | Document) -> str:
     return document if isinstance(document, str) else document.page_content
-
-
-def _with_evidence(document: Document, result: DocumentResult) -> Document:
-    added = {"relevance_score": result.relevance_score, EVIDENCE: result.model_dump(mode="json")}
-    return document.model_copy(update={"metadata": {**document.metadata, **added}})

@@ -21,20 +21,21 @@ LAYERS = (
     ("views",),
     ("diagnosis", "relevance"),
     ("ranking", "observation"),
-    ("consensus", "reranking"),
+    ("consensus", "reranking", "support"),
     ("results", "conversations", "retriever_prior"),
-    ("settings", "tool_calls", "document_results"),
+    ("settings", "tool_calls"),
     ("evidence", "saving", "tracing"),
     ("batched",),
-    ("ranked", "chat_call"),
+    ("ranked", "chat_call", "document_results"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
+    ("grounding",),
     ("calibration", "evaluation", "report"),
     ("benchmarks",),
     ("cli",),
 )
 HEIGHT = {part: height for height, parts in enumerate(LAYERS) for part in parts}
 
-SURFACES = {"llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"}
+SURFACES = {"llms", "chat_models", "output_parsers", "runnables", "document_compressors", "grounding", "middleware"}
 # Who may import what from outside; what is not listed here is NumPy, pydantic or the standard library, or new.
 PLACES = {
     "torch": {"engine", "benchmarks"},
@@ -49,12 +50,12 @@ PLACES = {
     "openai": {"engine"},
     "langchain_core": {
         *SURFACES,
-        "batched",
         "chat_call",
         "conversations",
         "evidence",
         "ranked",
         "retriever_prior",
+        "document_results",
         "saving",
         "tracing",
     },

@@ -89,8 +89,9 @@ def test_a_context_comes_first_in_both_views_of_every_preset():
     for used in PRESETS.values():
         for prompt in (used.generator_prompt(question, 0), used.discriminator_prompt(question, "iron")):
             text = prompt.text if isinstance(prompt, TextPrompt) else prompt.messages[-1].content
+            shown = ("Context: Iron is a metal.\n", "Passages:\nIron is a metal.\n\n")
             assert text.startswith(
-                ("Context: Iron is a metal.\nQuestion: Which?\n", "Context: Iron is a metal.\nWhich?\n")
+                tuple(block + asked for block in shown for asked in ("Question: Which?\n", "Which?\n"))
             )
 
 
@@ -109,7 +110,7 @@ def test_braces_in_what_users_and_models_wrote_are_plain_text(text):
             assert f"Q {text}\n" in shown
             assert f"C {text}\n" in shown
         assert f"swer: A {text}\n" in shown
-    assert f"A. a {text}\n" in shown
+        assert used.name != "multiple_choice" or f"A. a {text}\n" in shown
 
 
 def test_the_history_stands_between_the_system_message_and_the_question():
