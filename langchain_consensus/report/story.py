@@ -37,6 +37,7 @@ def told(ranking: Ranking, course: Course) -> tuple[str, ...]:
     return tuple(
         sentence
         for sentence in (
+            _without(ranking),
             _before(ranking, course),
             _on_the_way(ranking, course),
             _after(ranking, course),
@@ -45,6 +46,17 @@ def told(ranking: Ranking, course: Course) -> tuple[str, ...]:
         )
         if sentence
     )
+
+
+def _without(ranking: Ranking) -> str:
+    """What the model would have answered if it were only asked to."""
+    likeliest = max(ranking.candidates, key=lambda one: one.scores[Rule.GENERATOR])
+    often, draws = max(ranking.candidates, key=lambda one: one.draws), sum(one.draws for one in ranking.candidates)
+    said = f"Without a judge the answer would be {quoted(likeliest.text)}, to which the generator gives the best score"
+    if draws == len(ranking.candidates):  # given, or all different: no vote
+        return f"{said}."
+    which = "and which was" if often is likeliest else f"or {quoted(often.text)}, which was"
+    return f"{said}, {which} drawn most often, {often.draws} times of {draws}."
 
 
 def _before(ranking: Ranking, course: Course) -> str:
