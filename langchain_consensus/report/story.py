@@ -26,6 +26,7 @@ __all__ = ["told"]
 
 _COMPARED = 100
 """Candidates whose pairs are counted; all pairs of a thousand would take longer than the game."""
+_EVEN = 0.5
 _OF_THE_GAME = {Rule.ER_GENERATOR: "the generator's final policy", Rule.ER_DISCRIMINATOR: "the judge's final policy"}
 
 
@@ -127,10 +128,17 @@ def _crossed(generator: FloatArray, judge: FloatArray, pairs: list[tuple[int, in
 def _chosen(ranking: Ranking) -> str:
     best = quoted(ranking.answer)
     if ranking.rule in _OF_THE_GAME:
-        return f"The answer is {best}, the first by {_OF_THE_GAME[ranking.rule]}."
+        return f"The answer is {best}, the first by {_OF_THE_GAME[ranking.rule]}. {_confidence(ranking)}"
     equilibrium = max(ranking.candidates, key=lambda one: one.scores[Rule.ER_DISCRIMINATOR])
     verdict = "" if equilibrium is ranking.candidates[0] else f"; by the game it would be {quoted(equilibrium.text)}"
-    return f"The answer is {best}, the first by the rule `{ranking.rule}`, which does not use the game{verdict}."
+    by = f"the rule `{ranking.rule}`, which does not use the game{verdict}"
+    return f"The answer is {best}, the first by {by}. {_confidence(ranking)}"
+
+
+def _confidence(ranking: Ranking) -> str:
+    said = f"The judge's raw verdict on it, before any normalisation, is {percent(ranking.confidence)}"
+    below = ": it prefers this answer to the others and does not vouch for it" if ranking.confidence < _EVEN else ""
+    return f"{said}{below}."
 
 
 def _names(ranking: Ranking, places: frozenset[int]) -> str:

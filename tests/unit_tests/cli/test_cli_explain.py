@@ -1,4 +1,6 @@
 import inspect
+import sys
+from unittest.mock import patch
 
 import pytest
 from cli_running import CAPITALS, BatchEngine, run
@@ -6,6 +8,7 @@ from cli_running import CAPITALS, BatchEngine, run
 from langchain_consensus.cli.ask import ask
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.engine.fake import FakeEngine
+from langchain_consensus.report import page
 
 AUSTRALIA, ITALY = CAPITALS
 
@@ -21,17 +24,17 @@ def files(folder):
 
 
 def test_a_page_is_written_and_its_place_is_said(tmp_path):
-    page = tmp_path / "page.html"
-    ran = run("explain", AUSTRALIA, "--output", page, columns=300)
+    path = tmp_path / "page.html"
+    ran = run("explain", AUSTRALIA, "--output", path, columns=300)
     assert ran.code == 0
     assert ran.err == ""
-    assert ran.out == f"-> Canberra  (rule er_discriminator, confidence 0.60)\nwrote {page}\n"
-    html = page.read_text("utf-8")
+    assert ran.out == f"-> Canberra  (rule er_discriminator, confidence 0.60)\nwrote {path}\n"
+    html = path.read_text("utf-8")
     assert html.startswith("<!DOCTYPE html>")
     for shown in (AUSTRALIA, "Canberra", "Sydney", "drawing and scoring, model loaded"):
         assert shown in html
     assert files(tmp_path) == ["page.html"]
-    assert page.stat().st_mode & 0o044  # others may read it, as the user's mask allows
+    assert path.stat().st_mode & 0o044  # others may read it, as the user's mask allows
 
 
 def test_the_page_goes_into_this_folder_by_default(tmp_path, monkeypatch):
@@ -41,26 +44,26 @@ def test_the_page_goes_into_this_folder_by_default(tmp_path, monkeypatch):
 
 
 def test_given_candidates_are_ranked_and_none_is_drawn(tmp_path):
-    page = tmp_path / "page.html"
-    ran = run("explain", AUSTRALIA, "--candidate", "Perth", "--candidate", "Sydney", "--output", page)
+    path = tmp_path / "page.html"
+    ran = run("explain", AUSTRALIA, "--candidate", "Perth", "--candidate", "Sydney", "--output", path)
     assert ran.code == 0
     assert "-> Sydney" in ran.out
-    assert "Canberra" not in page.read_text("utf-8")
+    assert "Canberra" not in path.read_text("utf-8")
 
 
 def test_below_the_threshold_the_page_is_written_and_the_exit_code_is_3(tmp_path):
-    page = tmp_path / "page.html"
-    ran = run("explain", AUSTRALIA, "--min-confidence", 0.9, "--output", page)
+    path = tmp_path / "page.html"
+    ran = run("explain", AUSTRALIA, "--min-confidence", 0.9, "--output", path)
     assert ran.code == 3
     assert "no answer" in ran.out
-    assert "its confidence is below 0.9" in page.read_text("utf-8")
+    assert "its confidence is below 0.9" in path.read_text("utf-8")
 
 
 def test_a_page_is_overwritten_by_a_page(tmp_path):
-    page = tmp_path / "page.html"
-    assert run("explain", ITALY, "--output", page).code == 0
-    assert run("explain", AUSTRALIA, "--output", page).code == 0
-    assert AUSTRALIA in page.read_text("utf-8")
+    path = tmp_path / "page.html"
+    assert run("explain", ITALY, "--output", path).code == 0
+    assert run("explain", AUSTRALIA, "--output", path).code == 0
+    assert AUSTRALIA in path.read_text("utf-8")
 
 
 def test_another_file_is_only_overwritten_by_force_and_refused_before_a_model_loads(tmp_path):
@@ -82,6 +85,16 @@ def test_places_that_cannot_be_written_are_refused(tmp_path):
     assert (ran.code, "it is no regular file" in ran.err) == (2, True)
     ran = run("explain", ITALY, "--output", tmp_path / "missing" / "page.html", engine=Unloadable())
     assert (ran.code, "its folder does not exist" in ran.err) == (2, True)
+    with patch("os.access", lambda path, mode: False):  # a root user may write everywhere
+        ran = run("explain", ITALY, "--output", tmp_path / "page.html", engine=Unloadable())
+    assert (ran.code, "nothing can be written into its folder" in ran.err) == (2, True)
+
+
+def test_without_jinja_nothing_is_loaded(tmp_path, monkeypatch):
+    page._environment.cache_clear()
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    ran = run("explain", ITALY, "--output", tmp_path / "page.html", engine=Unloadable())
+    assert (ran.code, 'pip install "langchain-consensus[report]"' in ran.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -105,12 +118,12 @@ def test_bad_input_is_refused_before_a_model_loads_and_leaves_no_file(tmp_path, 
 
 
 def test_a_failure_leaves_the_page_that_was_there(tmp_path):
-    page = tmp_path / "page.html"
-    run("explain", ITALY, "--output", page)
-    before = page.read_bytes()
-    assert run("explain", ITALY, "--output", page, engine=BatchEngine(broken=ITALY)).code == 1
-    assert run("explain", ITALY, "--output", page, engine=BatchEngine(interrupt_at=1)).code == 130
-    assert page.read_bytes() == before
+    path = tmp_path / "page.html"
+    run("explain", ITALY, "--output", path)
+    before = path.read_bytes()
+    assert run("explain", ITALY, "--output", path, engine=BatchEngine(broken=ITALY)).code == 1
+    assert run("explain", ITALY, "--output", path, engine=BatchEngine(interrupt_at=1)).code == 130
+    assert path.read_bytes() == before
     assert files(tmp_path) == ["page.html"]
 
 

@@ -25,7 +25,10 @@ def test_views_that_agree_from_the_start():
     assert "Before the game both views put “y1” first: the generator with 75.0%, the judge with 79.4%." in text
     assert "On the way neither view changed which answer it puts first." in text
     assert "After it both put “y1” first" in text
-    assert text.endswith("The answer is “y1”, the first by the judge's final policy.")
+    assert text.endswith(
+        "The answer is “y1”, the first by the judge's final policy. The judge's raw verdict on it, before any "
+        "normalisation, is 90.0%."
+    )
     assert "pairs" not in text
 
 
@@ -60,7 +63,8 @@ def test_views_that_disagree_to_the_end():
     text = story(JUDGE_WINS, solver=Equilibrium(lambda_generator=9.0, lambda_discriminator=9.0), rule="er_generator")
     assert "After it they still disagree: the generator puts “y1” first" in text
     assert "the judge “y2”" in text
-    assert text.endswith("The answer is “y1”, the first by the generator's final policy.")
+    assert "The answer is “y1”, the first by the generator's final policy." in text
+    assert text.endswith("is 10.0%: it prefers this answer to the others and does not vouch for it.")
 
 
 def test_a_change_that_only_the_equilibrium_shows_has_no_iteration():
@@ -86,7 +90,7 @@ def test_a_rule_that_does_not_use_the_game_is_said_with_what_the_game_chooses():
     assert "The answer is “y2”, the first by the rule `majority`, which does not use the game; by the game it" in text
     assert "would be “y1”." in text
     text = story(ONE_MIND, rule="generator")
-    assert text.endswith("which does not use the game.")
+    assert "which does not use the game. The judge" in text
 
 
 def test_one_candidate_has_nothing_to_settle():
