@@ -213,10 +213,10 @@ def test_hostile_texts_are_shown_word_for_word():
 
 def test_a_long_answer_is_cut_where_it_is_in_the_way_and_whole_where_it_is_opened():
     text = "w" * 100_000
-    page = Page(rank(random_views(2), texts=[text, "b"], rule="generator").to_html())
-    row = next(one for one in page.one("table", class_="candidates").children[2].children if "wwww" in one.text)
-    assert "… (99,760 more characters)" in row.text
-    assert text in row.text
+    page = Page(rank(random_views(2), texts=[text, text + "x"]).to_html())
+    for row in page.one("table", class_="candidates").children[2].children:
+        assert re.search(r"… \(99,76[01] more characters\)", row.text)
+        assert text in row.text
     assert len(page.one("p", class_="said long").text) < 300
 
 
