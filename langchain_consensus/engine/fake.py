@@ -77,6 +77,10 @@ class FakeEngine:
         """One id a word, the same for the same word."""
         return [int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big") for word in text.split()]
 
+    def written_call(self, name: str, arguments: str) -> str:
+        """A call as the Qwen and Hermes families write it."""
+        return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
+
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
         """Draws answers from the table with the seed in `settings`; under a grammar, among those of its forms."""
         samples = tuple(self._draw(_text(prompt), settings) for prompt in prompts)

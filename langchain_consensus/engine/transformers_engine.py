@@ -139,6 +139,15 @@ class TransformersEngine:
         with self._lock:
             return self._model().tokens.plain_ids(text)
 
+    def written_call(self, name: str, arguments: str) -> str:
+        """What the model's chat template writes where the assistant calls the tool `name` with a JSON object.
+
+        Raises:
+            InvalidInputError: If the model has no chat template, or one that knows no tools.
+        """
+        with self._lock:
+            return self._model().tokens.written_call(name, arguments)
+
     @property
     def prefix_cache(self) -> PrefixCacheStatus:
         """What the prefix cache holds and what it has saved so far; loads the model if it is not loaded."""
