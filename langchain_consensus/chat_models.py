@@ -19,6 +19,7 @@ from langchain_consensus.answer_forms import forced_tools
 from langchain_consensus.chat_call import ChatCall
 from langchain_consensus.chat_options import ChatOptions, with_own_names
 from langchain_consensus.evidence import to_chunks
+from langchain_consensus.profiles import profile_of
 from langchain_consensus.ranked import RankedAnswers, Together
 from langchain_consensus.settings import SamplingFields
 from langchain_consensus.structured_output import Method, structured
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import CallbackManagerForLLMRun
-    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models import LanguageModelInput, ModelProfile
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.runnables import Runnable, RunnableConfig
@@ -320,6 +321,9 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         asked = ChatOptions.of(kwargs)
         model = self.overridden(asked.fields)
         return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, **asked.in_cache_key())
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return profile_of(self.engine, max_new_tokens=self.max_new_tokens)
 
     def get_token_ids(self, text: str) -> list[int]:
         """The ids of `text` by the model's own tokenizer."""

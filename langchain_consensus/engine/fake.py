@@ -21,6 +21,7 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.grammar import matches
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt
@@ -72,6 +73,11 @@ class FakeEngine:
     def is_chat(self) -> bool:
         """What the constructor was told."""
         return self._is_chat
+
+    @property
+    def facts(self) -> ModelFacts:
+        """That it takes tools as it takes chats, and texts of any length."""
+        return ModelFacts(shows_tools=self._is_chat)
 
     def token_ids(self, text: str) -> list[int]:
         """One id a word, the same for the same word."""
