@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from langchain_consensus.engine.base import Usage
-from langchain_consensus.errors import EngineError, InvalidInputError
+from langchain_consensus.errors import ContextWindowError, EngineError, InvalidInputError
 from langchain_consensus.prompts import Question
 
 if TYPE_CHECKING:
@@ -149,10 +149,15 @@ def sampled(
         answer_key: Two answers with the same key are one candidate; `normalised_text` by default.
 
     Raises:
+        ContextWindowError: If a prompt with `max_new_tokens` after it is longer than the model can read.
         EngineError: If no draw of a question has a visible character, or none is complete under a grammar.
     """
     prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
-    result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
+    try:
+        result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
+    except ContextWindowError as error:
+        what = f"`question` {questions[error.place].text[:60]!r}"
+        raise error.about(what) from error
     found = [
         _of_samples(question, samples, answer_key or normalised_text, has_form=bool(settings.grammar))
         for question, samples in zip(questions, result.samples, strict=True)
