@@ -10,6 +10,7 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.engine.transformers_engine import TransformersEngine
@@ -19,6 +20,7 @@ __all__ = [
     "Engine",
     "FakeEngine",
     "JsonForm",
+    "ModelFacts",
     "Sample",
     "SampleResult",
     "SamplingSettings",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
+from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_model
 from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
 from langchain_consensus.engine.worker import Worker
 from langchain_consensus.errors import InvalidInputError
@@ -161,6 +162,18 @@ class TransformersEngine:
         known = EMBEDDED_MODELS.get(self._name)
         return known.is_chat if known is not None and self._owned is None else self._model().tokens.is_chat
 
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model without loading it: much of an embedded model or a folder, nothing of a hub id."""
+        if self._loaded is not None:
+            return facts_of_model(self._loaded.model, self._loaded.tokens.tokenizer)
+        if self._owned is not None:
+            return facts_of_model(*self._owned)
+        known = EMBEDDED_MODELS.get(self._name)
+        if known is not None:
+            return ModelFacts(context=known.context, shows_tools=known.is_chat)
+        return facts_of_folder(Path(self._name).expanduser())
+
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
         """`settings.n` samples of each prompt, from one prefill each."""
         with self._lock, _Evaluation(self._model().model):
@@ -175,6 +188,15 @@ class TransformersEngine:
         """The ids of `text` alone, no special tokens added."""
         with self._lock:
             return self._model().tokens.plain_ids(text)
+
+    def written_call(self, name: str, arguments: str) -> str:
+        """What the model's chat template writes where the assistant calls the tool `name` with a JSON object.
+
+        Raises:
+            InvalidInputError: If the model has no chat template, or one that knows no tools.
+        """
+        with self._lock:
+            return self._model().tokens.written_call(name, arguments)
 
     @property
     def prefix_cache(self) -> PrefixCacheStatus:
