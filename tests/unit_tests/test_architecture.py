@@ -49,6 +49,7 @@ PLACES = {
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
+    "tenacity": {"engine"},
     "langchain_core": {
         *SURFACES,
         "chat_call",
