@@ -34,6 +34,11 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
         said.append(
             f"{candidates.cut} draws were cut at the length limit; raise `max_new_tokens` if answers are longer."
         )
+    if candidates.unfinished:
+        said.append(
+            f"{candidates.unfinished} draws were cut before they were complete under the grammar and left out; raise "
+            "`max_new_tokens`, or look at the stop strings."
+        )
     mass = float(views.verdict_mass.mean())
     if mass < _LEAST_MASS:
         low, high = wording.verdicts

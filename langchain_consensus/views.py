@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_consensus.engine.base import ScoreRequest, Usage
+from langchain_consensus.errors import ContextWindowError
 from langchain_consensus.game import Correctness
 
 if TYPE_CHECKING:
@@ -75,11 +76,19 @@ def _difference(values: FloatArray) -> FloatArray:
 
 
 def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
-    """The views of every question's candidates; one call of the engine for the whole batch."""
-    requests: list[ScoreRequest] = []
-    for candidates in batch:
-        requests += _requests(wording, candidates)
-    result = engine.score(requests)
+    """The views of every question's candidates; one call of the engine for the whole batch.
+
+    Raises:
+        ContextWindowError: If a prompt with a candidate, or with a verdict, is longer than the model can read.
+    """
+    requests = [(place, request) for place, one in enumerate(batch) for request in _requests(wording, one)]
+    try:
+        result = engine.score([request for _, request in requests])
+    except ContextWindowError as error:
+        too_long = batch[requests[error.place][0]]
+        answer = max((one.text for one in too_long.items), key=len)
+        what = f"`question` {too_long.question.text[:60]!r} with {answer[:60]!r}, the longest of its `candidates`"
+        raise error.about(what) from error
     scores = iter(result.scores)
     shares = result.usage.split(len(batch))
     return [_views(wording, candidates, scores, share) for candidates, share in zip(batch, shares, strict=True)]

@@ -19,11 +19,11 @@ LAYERS = (
     ("candidates",),
     ("views",),
     ("diagnosis",),
-    ("ranking",),
+    ("ranking", "observation"),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "tool_calls", "verification"),
-    ("evidence",),
+    ("evidence", "tracing"),
     ("ranked", "chat_call"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("calibration", "evaluation", "report"),
@@ -41,10 +41,11 @@ PLACES = {
     "accelerate": {"engine"},
     "tokenizers": {"engine"},
     "gguf": {"engine"},
+    "llguidance": {"engine"},
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
-    "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked"},
+    "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked", "tracing"},
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
     "typer": {"cli"},
@@ -55,7 +56,7 @@ PLACES = {
     "sklearn": {"calibration", "evaluation"},
     "scipy": {"calibration", "evaluation"},
 }
-MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "openai"}
+MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "llguidance", "openai"}
 
 
 @cache

@@ -107,7 +107,7 @@ def test_braces_in_what_users_and_models_wrote_are_plain_text(text):
             shown = prompt.text if isinstance(prompt, TextPrompt) else prompt.messages[-1].content
             assert f"Q {text}\n" in shown
             assert f"C {text}\n" in shown
-        assert f"swer: A {text}\n" in shown
+        assert f": A {text}\n" in shown
     assert f"A. a {text}\n" in shown
 
 
