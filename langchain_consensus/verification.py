@@ -14,15 +14,17 @@ from dataclasses import dataclass
 from math import exp
 from typing import TYPE_CHECKING
 
-from langchain_consensus.candidates import given, normalised_text, sampled
+from langchain_consensus.candidates import given, normalised_text
 from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine.base import Engine, SamplingSettings, ScoreRequest
+from langchain_consensus.observation import Step, watched
 from langchain_consensus.ranking import Rule, raw_verdict
 from langchain_consensus.results import ConsensusResult, UsageResult
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question, Wording
 
 __all__ = ["Judge", "Verification"]
@@ -63,12 +65,14 @@ class Judge:
         wording: How it is asked; only the discriminator's part is used without contrast candidates.
         min_verdict_mass: Least probability on the two verdict words together for which the verdict counts.
         contrast: How other answers are drawn to play against; `None` judges by the raw verdict.
+        observer: Is told of every step; see `observation`.
     """
 
     engine: Engine
     wording: Wording
     min_verdict_mass: float = 0.5
     contrast: SamplingSettings | None = None
+    observer: Observer | None = None
 
     def verify(self, question: Question, answer: str) -> Verification:
         """What the judge says of `answer`.
@@ -81,7 +85,9 @@ class Judge:
 
     def _raw(self, question: Question, answer: str) -> Verification:
         prompt = self.wording.discriminator_prompt(question, answer)
-        found = self.engine.score([ScoreRequest(prompt=prompt, continuations=self.wording.verdicts)])
+        with watched(self.observer, Step(name="scoring", questions=1, candidates=(1,))) as done:
+            found = self.engine.score([ScoreRequest(prompt=prompt, continuations=self.wording.verdicts)])
+            done(usages=[found.usage])
         incorrect, correct = (float(one) for one in found.scores[0].logprobs)
         result = ConsensusResult(
             answer=answer,
@@ -94,11 +100,10 @@ class Judge:
         return self._checked(result, correct, incorrect)
 
     def _against(self, question: Question, answer: str, settings: SamplingSettings) -> Verification:
-        (drawn,) = sampled(self.engine, self.wording, [question], settings)
+        consensus = Consensus(engine=self.engine, wording=self.wording, sampling=settings, observer=self.observer)
+        (drawn,) = consensus.draw([question])
         texts = [answer, *(candidate.text for candidate in drawn.items)]
-        (ranking,) = Consensus(engine=self.engine, wording=self.wording).rank(
-            [given(question, texts, answer_key=normalised_text)]
-        )
+        (ranking,) = consensus.rank([given(question, texts, answer_key=normalised_text)])
         own = next(candidate for candidate in ranking.candidates if candidate.position == 0)
         alone = len(ranking.candidates) == 1
         result = ConsensusResult.of(ranking).model_copy(

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain.agents.middleware.types import AgentMiddleware, TracePolicy, hook_config, omit_payload
 from langchain.agents.structured_output import StructuredOutputError
-from langchain_core.runnables import run_in_executor
 from langgraph.errors import GraphBubbleUp
 
+from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.middleware import select, tool_gate, verify
 from langchain_consensus.middleware.conversation import answer_question, asked, call_text, final_answer
 from langchain_consensus.middleware.options import OptionFields, options_of
 from langchain_consensus.middleware.state import ConsensusState, progress_of
 from langchain_consensus.results import ConsensusResult
+from langchain_consensus.tracing import StepRuns
 from langchain_consensus.verification import Judge, Verification
 
 if TYPE_CHECKING:
@@ -122,7 +124,7 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
     @hook_config(can_jump_to=["model", "end"])
     async def aafter_model(self, state: ConsensusState, runtime: Runtime[Any]) -> dict[str, Any] | None:
         """As `after_model`, in a worker thread."""
-        return await run_in_executor(None, self.after_model, state, runtime)
+        return await in_worker(self._options.judge, self.after_model, state, runtime)
 
     # --- select; and the fallback model of verify ---
 
@@ -164,7 +166,9 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
 
         more = await asyncio.gather(*(draw(place) for place in range(1, self._options.num_candidates)))
         draws += [one for found in more for one in found]
-        return await run_in_executor(None, select.chosen, self._options, request, draws, self._question(request.state))
+        return await in_worker(
+            self._options.judge, select.chosen, self._options, request, draws, self._question(request.state)
+        )
 
     # --- tool calls ---
 
@@ -183,7 +187,7 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
         least = self._options.verify_tools.get(request.tool_call["name"])
         if least is None:
             return await handler(request)
-        found = await run_in_executor(None, self._verified_call, request)
+        found = await in_worker(self._options.judge, self._verified_call, request)
         return tool_gate.refusal_of(request, found, least) or tool_gate.passed(await handler(request), found)
 
     # --- what they share ---
@@ -218,7 +222,7 @@ def _asked(judge: Judge, question: Callable[[], Question], answer: str) -> Verif
     if not answer:
         return Verification(result=ConsensusResult(answer="", text="", confidence=0.0, abstained=True))
     try:
-        return judge.verify(question(), answer)
+        return replace(judge, observer=StepRuns([None])).verify(question(), answer)
     except GraphBubbleUp:
         raise
     except Exception as error:  # noqa: BLE001

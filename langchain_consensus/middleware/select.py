@@ -22,6 +22,7 @@ from langchain_consensus.middleware.conversation import answer_question, turn_qu
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import SamplingFields
 from langchain_consensus.tool_calls import reader, reply_key
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -120,7 +121,7 @@ def chosen(
 
 
 def _ranking(options: Options, request: ModelRequest[Any], draws: Sequence[Draw], question: str) -> Ranking:
-    consensus = options.consensus
+    consensus = replace(options.consensus, observer=StepRuns([None]))
     texts = [draw.text for draw in draws]
     if not any(draw.calls for draw in draws):
         asked = answer_question(request.messages, question)
