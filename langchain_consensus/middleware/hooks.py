@@ -135,13 +135,13 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
         self._look_at_tools(request)
         if self._options.mode != "select":
             return handler(self._handed_over(request))
-        response = handler(select.request_of(request, 0))
+        response = handler(select.request_of(self._options, request, 0))
         draws = select.draws_of(response)
         if select.is_settled(self._options, request, draws):
             return select.settled(self._options, response, draws)
         for place in range(1, self._options.num_candidates):
             try:
-                draws += select.draws_of(handler(select.request_of(request, place)))
+                draws += select.draws_of(handler(select.request_of(self._options, request, place)))
             except StructuredOutputError:  # one that could not be parsed is no candidate
                 continue
         return select.chosen(self._options, request, draws, self._question(request.state))
@@ -153,14 +153,14 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
         self._look_at_tools(request)
         if self._options.mode != "select":
             return await handler(self._handed_over(request))
-        response = await handler(select.request_of(request, 0))
+        response = await handler(select.request_of(self._options, request, 0))
         draws = select.draws_of(response)
         if select.is_settled(self._options, request, draws):
             return select.settled(self._options, response, draws)
 
         async def draw(place: int) -> list[select.Draw]:
             try:
-                return select.draws_of(await handler(select.request_of(request, place)))
+                return select.draws_of(await handler(select.request_of(self._options, request, place)))
             except StructuredOutputError:
                 return []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from string import Formatter
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
@@ -46,7 +46,7 @@ _OF_VERIFY = (
     "keep_drafts",
     "contrast_candidates",
 )
-_OF_SELECT = ("num_candidates", "rank_tool_calls", "rule", "solver", "answer_key")
+_OF_SELECT = ("num_candidates", "draw_settings", "rank_tool_calls", "rule", "solver", "answer_key")
 _OF_MODE: Mapping[str, str] = dict.fromkeys(_OF_VERIFY, "verify") | dict.fromkeys(_OF_SELECT, "select")
 
 
@@ -68,6 +68,7 @@ class OptionFields(TypedDict, total=False):
     keep_drafts: bool
     contrast_candidates: int
     num_candidates: int
+    draw_settings: Mapping[str, Any]
     rank_tool_calls: bool
     rule: Rule | str
     solver: Solver | str
@@ -112,6 +113,8 @@ class Options:
         contrast_candidates: `verify`: how many answers the judge draws for the answer to play against; 0 judges by the
             raw verdict.
         num_candidates: `select`: how many replies are drawn.
+        draw_settings: `select`: options of the model's calls for every reply after the first, such as
+            `{"temperature": 0.8}` for a model that is otherwise greedy and would say the same again.
         rank_tool_calls: `select`: whether tool calls are candidates too.
         rule: `select`: by which score the candidates are ranked.
         solver: `select`: how the game is solved: a solver or its name, as for `ChatEquilibriumRanking`.
@@ -130,6 +133,7 @@ class Options:
     keep_drafts: bool = False
     contrast_candidates: int = 0
     num_candidates: int = 4
+    draw_settings: Mapping[str, Any] = field(default_factory=dict)
     rank_tool_calls: bool = False
     rule: Rule | str = Rule.ER_DISCRIMINATOR
     solver: Solver | str = "pikl"
@@ -146,7 +150,8 @@ class Options:
                 msg = f"`{option}` is {getattr(self, option)!r}; it must be {rule}."
                 raise InvalidInputError(msg)
         self._check_fit()
-        object.__setattr__(self, "verify_tools", MappingProxyType(dict(self.verify_tools)))
+        for mapping in ("verify_tools", "draw_settings"):
+            object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
         # A name that is none raises here, and not in the middle of a run.
         _ = self.consensus, self.judge_of_calls
 
@@ -209,6 +214,16 @@ class Options:
                 "a mapping from tools' names to probabilities from 0 to 1",
             ),
             (
+                "solver",
+                isinstance(self.solver, str) or callable(getattr(self.solver, "solve_block", None)),
+                "a solver of `langchain_consensus.game`, or its name",
+            ),
+            (
+                "draw_settings",
+                isinstance(self.draw_settings, Mapping) and all(map(_is_text, self.draw_settings)),
+                'a mapping from options of the model\'s calls to values, such as `{"temperature": 0.8}`',
+            ),
+            (
                 "answer_key",
                 self.answer_key is None or callable(self.answer_key),
                 "a function or `None`",
@@ -219,7 +234,7 @@ class Options:
         """Options that do nothing in the chosen mode are refused, not ignored."""
         for option in fields(self):
             mode = _OF_MODE.get(option.name, self.mode)
-            if self.mode != mode and getattr(self, option.name) != option.default:
+            if self.mode != mode and getattr(self, option.name) != _default(option):
                 msg = f"`{option.name}` is an option of mode {mode!r} and the mode is {self.mode!r}; leave it out."
                 raise InvalidInputError(msg)
         if self.mode == "tools" and not self.verify_tools:
@@ -228,6 +243,10 @@ class Options:
         if self.rank_tool_calls and not self.judge.is_chat:
             msg = f"`rank_tool_calls` is True and the judge {self.judge.name!r} has no chat template that shows tools."
             raise InvalidInputError(msg)
+
+
+def _default(option: Field[Any]) -> Any:
+    return option.default if option.default_factory is MISSING else option.default_factory()
 
 
 def _is_text(value: Any) -> bool:

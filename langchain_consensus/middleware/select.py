@@ -58,16 +58,18 @@ def draws_of(response: ModelResponse[Any]) -> list[Draw]:
     return [Draw(response=response, message=message, text=marked or str(message.text).strip(), calls=bool(calls))]
 
 
-def request_of(request: ModelRequest[Any], place: int) -> ModelRequest[Any]:
+def request_of(options: Options, request: ModelRequest[Any], place: int) -> ModelRequest[Any]:
     """The request for draw number `place`: what the model says on the way is kept out of streams.
 
-    A model of this package draws the same for the same seed, so each draw has a seed of its own.
+    The first is as the agent would make it. A model of this package draws the same for the same seed, so each draw has
+    a seed of its own.
     """
     model = request.model
     update: dict[str, Any] = {"tags": [*(model.tags or []), TAG_NOSTREAM]}
     if isinstance(model, SamplingFields) and place:
         update["seed"] = model.seed + place
-    return request.override(model=model.model_copy(update=update))
+    settings = request.model_settings | (dict(options.draw_settings) if place else {})
+    return request.override(model=model.model_copy(update=update), model_settings=settings)
 
 
 def is_settled(options: Options, request: ModelRequest[Any], draws: Sequence[Draw]) -> bool:

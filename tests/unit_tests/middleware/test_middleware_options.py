@@ -41,6 +41,8 @@ WRONG = [
     ({"mode": "select", "solver": 3}, "`solver` is 3; it must be"),
     ({"mode": "select", "answer_key": 3}, "`answer_key` is 3; it must be a function"),
     ({"mode": "select", "max_retries": 2}, "`max_retries` is an option of mode 'verify' and the mode is 'select'"),
+    ({"mode": "select", "draw_settings": {"": 1}}, r"`draw_settings` is .*; it must be a mapping from options"),
+    ({"draw_settings": {"temperature": 1}}, "`draw_settings` is an option of mode 'select'"),
     ({"mode": "tools"}, "`mode` is 'tools' and `verify_tools` is empty; name the tools"),
     ({"treshold": 0.5}, "`treshold` is no option of `ConsensusMiddleware`; they are"),
 ]

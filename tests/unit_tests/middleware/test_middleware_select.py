@@ -219,6 +219,14 @@ def test_a_model_of_this_package_that_ranks_nothing_itself_draws_with_a_seed_of_
     assert len(record(state)["evidence"]["candidates"]) > 1
 
 
+def test_draw_settings_are_for_every_reply_after_the_first():
+    engine = RecordingEngine()
+    chat = ChatEquilibriumRanking.from_engine(engine, num_candidates=1, temperature=0.0)
+    settings = {"temperature": 0.8}
+    ask(selecting(chat, engine, tools=(), num_candidates=3, draw_settings=settings))
+    assert [(one.temperature, one.seed) for _, one in engine.sample_calls] == [(0.0, 0), (0.8, 1), (0.8, 2)]
+
+
 def test_the_tokens_of_all_draws_are_counted(fake_engine):
     used = {"input_tokens": 10, "output_tokens": 3, "total_tokens": 13}
     model = scripted(*(AIMessage(text, usage_metadata=used) for text in DRAWS))
