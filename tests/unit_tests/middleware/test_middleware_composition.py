@@ -56,6 +56,19 @@ def test_a_call_that_a_human_approves_is_judged_before_it_runs(first, ran):
     assert state["messages"][2].status == "error"
 
 
+@pytest.mark.parametrize(("first", "judged"), [(LAST, "Australia"), (FIRST, "Austria")])
+def test_a_call_that_a_human_edited_is_judged_as_edited_by_a_gate_that_is_listed_after(first, judged, ran):
+    engine = RecordingEngine({CAPITAL: {f'lookup(name="{judged}")': 0.9, "Canberra": 0.1}})
+    human = HumanInTheLoopMiddleware(interrupt_on={"lookup": True})
+    gate = ConsensusMiddleware(engine, mode="tools", verify_tools={"lookup": 0.5})
+    graph = agent(scripted(calling("lookup", name="Austria"), "Canberra"), gate, human, first=first)
+    ask(graph, config=THREAD)
+    edited = {"type": "edit", "edited_action": {"name": "lookup", "args": {"name": "Australia"}}}
+    graph.invoke(Command(resume={"decisions": [edited]}), config=THREAD)
+    assert ran == [("lookup", "Australia")]
+    assert f'lookup(name="{judged}")' in text_of(engine.score_calls[0][0].prompt)
+
+
 def test_retries_are_counted_across_an_interrupt(ran):
     human = HumanInTheLoopMiddleware(interrupt_on={"lookup": True})
     model = scripted("Sydney", calling("lookup", name="Australia"), "Sydney", "Sydney")
