@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["Views", "scored"]
+__all__ = ["Views", "normalised", "scored"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -73,6 +73,12 @@ def _difference(values: FloatArray) -> FloatArray:
     """Correct minus incorrect, `[V, N]` to `[N]`; 0 where both are -inf."""
     incorrect, correct = values
     return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
+
+
+def normalised(verdict_logprobs: FloatArray) -> FloatArray:
+    """Log P(v) from the log-probabilities `[V, N]` of the verdict words; both stay -inf where neither has any."""
+    mass = np.logaddexp.reduce(verdict_logprobs, axis=0)
+    return verdict_logprobs - np.where(mass > -np.inf, mass, 0.0)
 
 
 def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
@@ -144,14 +150,12 @@ def _views(wording: Wording, candidates: Candidates, scores: Iterator[Continuati
     sums = np.stack([one[0] for one in merged], axis=1)
     tokens = np.array([one[1] for one in merged])
     words = np.stack([one[2] for one in merged], axis=1)
-    mass = np.logaddexp.reduce(words, axis=0)
     return Views(
         generator_logprobs=sums,
         generator_tokens=tokens,
         generator=sums / tokens if wording.length == "mean" else sums,
         verdict_logprobs=words,
-        # Neither word has any probability: both stay -inf, which is no number to subtract.
-        discriminator=words - np.where(mass > -np.inf, mass, 0.0),
+        discriminator=normalised(words),
         usage=usage,
     )
 
