@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.document_results import DocumentResult
     from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
@@ -35,6 +36,8 @@ __all__ = [
     "DocumentResult",
     "EquilibriumRankingLLM",
     "FakeEngine",
+    "GroundedAnswer",
+    "GroundedAnswering",
     "Question",
     "Ranking",
     "RelevanceWording",
@@ -45,6 +48,7 @@ __all__ = [
     "__version__",
     "explain_html",
     "given",
+    "grounded_qa",
     "normalised_text",
     "plot_policies",
 ]
@@ -60,6 +64,8 @@ _HOMES = {
     "DocumentResult": "document_results",
     "EquilibriumRankingLLM": "llms",
     "FakeEngine": "engine.fake",
+    "GroundedAnswer": "grounding",
+    "GroundedAnswering": "grounding",
     "Question": "prompts",
     "Ranking": "ranking",
     "RelevanceWording": "relevance_wording",
@@ -69,6 +75,7 @@ _HOMES = {
     "Wording": "prompts",
     "explain_html": "report",
     "given": "candidates",
+    "grounded_qa": "grounding",
     "normalised_text": "candidates",
     "plot_policies": "report",
 }

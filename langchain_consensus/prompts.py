@@ -225,6 +225,7 @@ def _fields_of(template: str) -> set[str]:
     }
 
 
+_FROM_PASSAGES = "You answer questions from the passages that you are given, and from nothing else."
 _JUDGE_ANSWER = "Proposed answer: {answer}\nIs the proposed answer correct? Reply Yes or No."
 
 PRESETS: dict[str, Wording] = {
@@ -301,10 +302,40 @@ PRESETS: dict[str, Wording] = {
             conditions=("incorrect", "correct"),
             verdicts=("No", "Yes"),
         ),
+        # One system message for both views, so that the passages, which are long, are computed once for both.
+        Wording(
+            name="rag_qa",
+            kind="chat",
+            ask_system=_FROM_PASSAGES,
+            ask="{context}Question: {question}\nGive the {condition} answer by the passages, and nothing else.",
+            judge_system=_FROM_PASSAGES,
+            judge=(
+                "{context}Question: {question}\nProposed answer: {answer}\n"
+                "Do the passages support the proposed answer? Reply Yes or No."
+            ),
+            conditions=("incorrect", "correct"),
+            verdicts=("No", "Yes"),
+            context_block="Passages:\n{context}\n\n",
+        ),
+        Wording(
+            name="rag_qa_text",
+            kind="text",
+            ask="{context}Question: {question}\n{condition} by the passages:",
+            judge=(
+                "{context}Question: {question}\nAnswer: {answer}\n"
+                "Do the passages support the answer, yes or no? They say"
+            ),
+            conditions=("Incorrect answer", "Correct answer"),
+            verdicts=(" no", " yes"),
+            context_block="Passages:\n{context}\n\n",
+            answer_lead=" ",
+            stop=("\n",),
+            length="sum",
+        ),
     )
 }
-"""The wordings that ship: `qa` for base models, all others for chat models. `agent_answer` and `tool_use` are how the
-middleware asks about an agent's final answers and tool calls."""
+"""The wordings that ship: `qa` and, with passages, `rag_qa_text` for base models, all others for chat models. The agent
+middleware asks about final answers with `agent_answer`, and about tool calls with `tool_use`."""
 
 
 def wording_named(name: str) -> Wording:

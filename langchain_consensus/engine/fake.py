@@ -119,6 +119,8 @@ class FakeEngine:
 
     def _answer(self, text: str, continuation: str) -> float:
         """Log P(continuation): the belief, or under the incorrect condition what is left of it, shared out."""
+        if continuation.strip() in self._beliefs:
+            return self._query(text, self._beliefs[continuation.strip()])
         answers = self._answers(text)
         belief = answers.get(continuation.strip())
         if belief is None:
@@ -127,12 +129,20 @@ class FakeEngine:
             return math.log(belief)
         return math.log((1 - belief + 1e-6) / (len(answers) - 1 + 1e-6 * len(answers)))
 
+    def _query(self, text: str, answers: Mapping[str, float]) -> float:
+        """Log P(question): the more probable an answer is that the text before it holds, the more probable."""
+        return math.log(max((p for answer, p in answers.items() if answer in text), default=1e-3)) - 1
+
     def _verdict(self, text: str, continuations: tuple[str, ...]) -> list[float] | None:
         """Log P(incorrect word), log P(correct word), or `None` where these are no verdict words."""
         answers = self._answers(text)
         if len(continuations) != _VERDICT_WORDS or not answers or any(c.strip() in answers for c in continuations):
             return None
-        proposed = [answer for answer in answers if answer in text.rpartition("nswer:")[2]]
+        before, _, after = text.rpartition("nswer:")
+        proposed = [answer for answer in answers if answer in after]
+        if "Passages:" in before:
+            # An answer that the passages do not hold is not supported by them.
+            proposed = [answer for answer in proposed if answer in before]
         belief = min(max(answers[max(proposed, key=len)] if proposed else 0.0, 1e-3), 1 - 1e-3)
         return [math.log(_VERDICT_MASS * (1 - belief)), math.log(_VERDICT_MASS * belief)]
 

@@ -122,6 +122,40 @@ class TransformersEngine:
         return self._name
 
     @property
+    def recipe(self) -> dict[str, Any]:
+        """The constructor's arguments as plain JSON, those with their default left out: ids and numbers, no weights.
+
+        Where converted files are cached is a matter of the machine, and no part of it.
+
+        Raises:
+            InvalidInputError: If the engine cannot be made again from it: the caller owns its model, or has allowed
+                code from the model's repository to run, which whoever loads must decide anew.
+        """
+        if self._owned is not None:
+            msg = (
+                f"`engine` {self._name!r} wraps a model that the caller owns; only one made from a model id can be "
+                "made again. Write down the other settings, and give the engine when you load them."
+            )
+            raise InvalidInputError(msg)
+        if self._options.trust_remote_code:
+            msg = (
+                f"`engine` {self._name!r} has `trust_remote_code=True`; whoever loads must decide that anew. Write "
+                "down the other settings, and give the engine when you load them."
+            )
+            raise InvalidInputError(msg)
+        tokens, rows, prefix_bytes = self._budgets
+        arguments = {
+            "dtype": self._options.dtype,
+            "device_map": self._options.device_map,
+            "revision": self._options.revision,
+            "token_budget": tokens,
+            "row_budget": rows,
+            "prefix_cache_bytes": prefix_bytes,
+        }
+        defaults = TransformersEngine.__init__.__kwdefaults__ or {}
+        return {"model_id": self._name} | {k: v for k, v in arguments.items() if v != defaults[k]}
+
+    @property
     def is_chat(self) -> bool:
         """Whether the model has a chat template; for a model that is not embedded this loads it."""
         known = EMBEDDED_MODELS.get(self._name)

@@ -26,6 +26,10 @@ BELIEFS = {
         "Who will win the next World Cup?": {"Brazil": 0.5, "France": 0.5},
     },
     "judge_another_model.py": {"What is the capital of Australia?": {"Canberra": 0.7, "Sydney": 0.2, "Melbourne": 0.1}},
+    "rag_with_grounded_answer.py": {
+        "What is the capital of Australia?": {"Canberra": 0.9, "Sydney": 0.1},
+        "Who designed Canberra?": {"Marion Griffin": 0.5, "Walter Griffin": 0.5},
+    },
     "solve_a_game.py": {},
 }
 

@@ -108,7 +108,7 @@ def test_braces_in_what_users_and_models_wrote_are_plain_text(text):
             assert f"Q {text}\n" in shown
             assert f"C {text}\n" in shown
         assert f": A {text}\n" in shown
-    assert f"A. a {text}\n" in shown
+        assert used.name != "multiple_choice" or f"A. a {text}\n" in shown
 
 
 def test_the_history_stands_between_the_system_message_and_the_question():
