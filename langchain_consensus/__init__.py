@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.document_results import DocumentResult
-    from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
