@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from langchain_consensus.prompts import Wording
     from langchain_consensus.views import Views
 
-__all__ = ["warnings_of"]
+__all__ = ["LEAST_MASS", "LEAST_SPREAD", "warnings_of"]
 
-_LEAST_MASS = 0.5
+LEAST_MASS = 0.5
 """Probability on the verdict words below which the model is not answering the judge's question."""
-_LEAST_SPREAD = 0.1
+LEAST_SPREAD = 0.1
 """Spread (largest minus smallest, in nats) below which a view says the same of every candidate."""
 
 
@@ -35,7 +35,7 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
             f"{candidates.cut} draws were cut at the length limit; raise `max_new_tokens` if answers are longer."
         )
     mass = float(views.verdict_mass.mean())
-    if mass < _LEAST_MASS:
+    if mass < LEAST_MASS:
         low, high = wording.verdicts
         said.append(
             f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and "
@@ -44,9 +44,9 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
     if len(candidates.items) == 1:
         said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
         return tuple(said)
-    if _spread(views.verdict_logodds) < _LEAST_SPREAD:
+    if _spread(views.verdict_logodds) < LEAST_SPREAD:
         said.append("The judge hardly tells the candidates apart; the discriminator's view is uninformative here.")
-    if _spread(views.contrast) < _LEAST_SPREAD:
+    if _spread(views.contrast) < LEAST_SPREAD:
         said.append(
             "Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative."
         )

@@ -9,7 +9,7 @@ from langchain_consensus.cli import logs
 from langchain_consensus.cli.show import messages
 from langchain_consensus.engine.embedded import EMBEDDED_MODELS, status
 from langchain_consensus.engine.transformers_engine import TransformersEngine
-from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.errors import InvalidInputError, MissingDependencyError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,12 +17,42 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.engine.base import Engine
 
-__all__ = ["load", "make_engine", "quieten"]
+__all__ = ["load", "make_engine", "make_server_engine", "quieten"]
 
 
-def make_engine(model: str, *, dtype: str, device_map: str | None, token_budget: int, cache_dir: Path | None) -> Engine:
+def make_engine(
+    model: str,
+    *,
+    dtype: str,
+    device_map: str | None,
+    token_budget: int,
+    cache_dir: Path | None,
+    prefix_cache_bytes: int = 128 * 2**20,
+) -> Engine:
     """The engine of a local model; nothing is loaded."""
-    return TransformersEngine(model, dtype=dtype, device_map=device_map, token_budget=token_budget, cache_dir=cache_dir)
+    return TransformersEngine(
+        model,
+        dtype=dtype,
+        device_map=device_map,
+        token_budget=token_budget,
+        cache_dir=cache_dir,
+        prefix_cache_bytes=prefix_cache_bytes,
+    )
+
+
+def make_server_engine(model: str, *, base_url: str) -> Engine:
+    """The engine of a model that an OpenAI-compatible server runs.
+
+    Raises:
+        MissingDependencyError: If this version of the package has none.
+    """
+    try:
+        home: Any = import_module("langchain_consensus.engine.openai_compatible")
+    except ImportError as error:
+        msg = f'`--engine server` cannot be used here ({error}); run: pip install "langchain-consensus[openai]"'
+        raise MissingDependencyError(msg) from error
+    engine: Engine = home.OpenAICompatibleEngine(model, base_url=base_url)
+    return engine
 
 
 def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
