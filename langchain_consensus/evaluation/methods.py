@@ -180,7 +180,7 @@ def _best(values: FloatArray, one: Answers) -> int:
 
 def _odds(values: FloatArray) -> FloatArray:
     incorrect, correct = values
-    return np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect)
+    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
 
 
 def _confidence(values: FloatArray, place: int) -> float:

@@ -18,10 +18,8 @@ from langchain_consensus.evaluation.methods import Method, decided, method_named
 from langchain_consensus.evaluation.view_facts import ViewFacts, view_facts
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
 
     from langchain_consensus.evaluation.classes import Length
-    from langchain_consensus.evaluation.methods import Decisions
     from langchain_consensus.evaluation.stored import StoredItem, StoredRun
 
 __all__ = ["SINGLE_VIEWS", "MethodSummary", "MetricSummary", "RunSummary", "summarised", "summary_json"]

@@ -40,8 +40,8 @@ def comparison_tables(summaries: Sequence[RunSummary]) -> str:
     head = ["task", "wording", "model", "n", *names, "ER-D minus the best view"]
     overview = _table(head, [[row.get(name, "") for name in head] for row in rows])
     note = (
-        "Percent right; 95% intervals (Wilson; paired bootstrap for differences). The best view is chosen on these very "
-        "items, so the comparison favours it.\n"
+        "Percent right; 95% intervals (Wilson; paired bootstrap for differences). The best view is chosen on these "
+        "very items, so the comparison favours it.\n"
     )
     return "\n".join([overview, note, *(_section(one) for one in summaries)])
 

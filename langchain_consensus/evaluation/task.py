@@ -91,4 +91,7 @@ def task_file(path: Path) -> Task:
     if not task.data and task.hub is None:
         msg = f"{path}: has neither `data` nor `[hub]`; say where the rows are."
         raise InvalidInputError(msg)
-    return task
+    if task.data and not task.data.endswith(".jsonl"):
+        msg = f"{path}: `data` is {task.data!r}; it must be a .jsonl file."
+        raise InvalidInputError(msg)
+    return task.model_copy(update={"data": str(path.parent / task.data)}) if task.data else task

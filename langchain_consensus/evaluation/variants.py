@@ -8,8 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from langchain_consensus.evaluation.classes import LENGTHS
 from langchain_consensus.evaluation.comparison import Accuracy, Difference, Resampled
 from langchain_consensus.evaluation.methods import Method, decided
@@ -17,6 +15,8 @@ from langchain_consensus.game import LogTimeFlow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    import numpy as np
 
     from langchain_consensus.evaluation.classes import Length
     from langchain_consensus.evaluation.stored import StoredItem, StoredRun

@@ -100,7 +100,7 @@ def _mean(values: Sequence[float]) -> float:
 
 def _odds(values: FloatArray) -> FloatArray:
     incorrect, correct = values
-    return np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect)
+    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
 
 
 def _spread(values: FloatArray) -> float:
