@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates, given, normalised_text
     from langchain_consensus.chat_models import ChatEquilibriumRanking
     from langchain_consensus.consensus import Consensus
+    from langchain_consensus.document_compressors import ConsensusReranker
+    from langchain_consensus.document_results import DocumentResult
     from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import Ranking, Rule
+    from langchain_consensus.relevance_wording import RelevanceWording
+    from langchain_consensus.report import explain_html, plot_policies
     from langchain_consensus.results import ConsensusResult
     from langchain_consensus.runnables import ConsensusRanker
 
@@ -26,18 +30,23 @@ __all__ = [
     "Consensus",
     "ConsensusOutputParser",
     "ConsensusRanker",
+    "ConsensusReranker",
     "ConsensusResult",
+    "DocumentResult",
     "EquilibriumRankingLLM",
     "FakeEngine",
     "Question",
     "Ranking",
+    "RelevanceWording",
     "Rule",
     "SamplingSettings",
     "TransformersEngine",
     "Wording",
     "__version__",
+    "explain_html",
     "given",
     "normalised_text",
+    "plot_policies",
 ]
 
 _HOMES = {
@@ -46,17 +55,22 @@ _HOMES = {
     "Consensus": "consensus",
     "ConsensusOutputParser": "output_parsers",
     "ConsensusRanker": "runnables",
+    "ConsensusReranker": "document_compressors",
     "ConsensusResult": "results",
+    "DocumentResult": "document_results",
     "EquilibriumRankingLLM": "llms",
     "FakeEngine": "engine.fake",
     "Question": "prompts",
     "Ranking": "ranking",
+    "RelevanceWording": "relevance_wording",
     "Rule": "ranking",
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",
     "Wording": "prompts",
+    "explain_html": "report",
     "given": "candidates",
     "normalised_text": "candidates",
+    "plot_policies": "report",
 }
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.caches import BaseCache
@@ -16,20 +18,23 @@ from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from langchain_consensus import __version__
 from langchain_consensus.chat_call import ChatCall, ChatOptions, with_own_names
+from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import to_chunks
 from langchain_consensus.ranked import RankedAnswers, Together
 from langchain_consensus.settings import SamplingFields
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
-    from langchain_core.callbacks import CallbackManagerForLLMRun
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.tools import BaseTool
 
+    from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question
     from langchain_consensus.ranking import Ranking
 
@@ -132,9 +137,11 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         """
         return RankedAnswers(model=self.overridden(with_own_names(overrides)))
 
-    def rank_inputs(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking]:
+    def rank_inputs(
+        self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any], observer: Observer | None = None
+    ) -> list[Ranking]:
         """The rankings of anything that `invoke` takes, with the options of a call; what `ranked()` runs."""
-        call = self._call(options)
+        call = self._call(options, observer)
         return call.rank([call.question(self._convert_input(one).to_messages()) for one in inputs])
 
     def bind_tools(
@@ -214,7 +221,8 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
             group = inputs[start : start + size]
             model = self.model_copy()
             model._together = Together(  # noqa: SLF001
-                self._new_questions(group, options), lambda questions: self._call(options).rank(questions)
+                self._new_questions(group, options),
+                lambda questions, observer: self._call(options, observer).rank(questions),
             )
             yield from ((model, one, own) for one, own in zip(group, configs[start:], strict=False))
 
@@ -245,8 +253,18 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        del run_manager
-        return ChatResult(generations=[ChatGeneration(message=self._reply(messages, {"stop": stop, **kwargs}))])
+        message = self._reply(messages, {"stop": stop, **kwargs}, StepRuns([run_manager]))
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> ChatResult:
+        sync = None if run_manager is None else run_manager.get_sync()
+        return await in_worker(self.engine, partial(self._generate, messages, stop, sync, **kwargs))
 
     def _stream(
         self,
@@ -256,22 +274,33 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         """Ranks first, then gives the winner word by word; evidence and usage ride on the last chunk."""
-        del run_manager
-        for chunk in to_chunks(self._reply(messages, {"stop": stop, **kwargs})):
+        for chunk in to_chunks(self._reply(messages, {"stop": stop, **kwargs}, StepRuns([run_manager]))):
             yield ChatGenerationChunk(message=chunk)
 
-    def _reply(self, messages: Sequence[BaseMessage], options: Mapping[str, Any]) -> AIMessage:
-        call = self._call(options)
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        """As `_stream`."""
+        observer = StepRuns([run_manager])
+        for chunk in to_chunks(await in_worker(self.engine, self._reply, messages, {"stop": stop, **kwargs}, observer)):
+            yield ChatGenerationChunk(message=chunk)
+
+    def _reply(self, messages: Sequence[BaseMessage], options: Mapping[str, Any], observer: Observer) -> AIMessage:
+        call = self._call(options, observer)
         question = call.question(messages)
         together = self._together
-        return call.message(together.ranking(question) if together else call.rank([question])[0])
+        return call.message(together.ranking(question, observer) if together else call.rank([question])[0])
 
-    def _call(self, options: Mapping[str, Any]) -> ChatCall:
+    def _call(self, options: Mapping[str, Any], observer: Observer | None = None) -> ChatCall:
         asked = ChatOptions.of(options)
         fields = dict(asked.fields)
         stop = fields.pop("stop", None)
         consensus = self.overridden(fields)._consensus(stop)  # noqa: SLF001
-        return ChatCall(consensus=consensus, tools=asked.tools)
+        return ChatCall(consensus=replace(consensus, observer=observer), tools=asked.tools)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """The cache's key; overrides count by what they change, as functions and wordings have no text of their own."""

@@ -2,6 +2,7 @@
 
 ConsensusError
 ├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
+│   └── ContextWindowError                      a prompt with what follows it is longer than the model can read
 ├── MissingDependencyError (also ImportError)   an extra is not installed; the message has the pip command
 ├── SolverError                                 a game was not solved; carries the Outcome
 ├── LowConfidenceError                          an answer is below the threshold that the caller set
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 __all__ = [
     "ConsensusError",
+    "ContextWindowError",
     "EngineError",
     "EngineMemoryError",
     "InvalidInputError",
@@ -30,6 +32,24 @@ class ConsensusError(Exception):
 
 class InvalidInputError(ConsensusError, ValueError):
     """An argument breaks a rule; the message names it, says what was received, the rule and the remedy."""
+
+
+class ContextWindowError(InvalidInputError):
+    """A prompt, with what is to follow it, is longer than the model's context window; nothing was computed."""
+
+    def __init__(self, message: str, place: int = 0) -> None:
+        """Says what is too long.
+
+        Args:
+            message: What was asked, the limit and the remedy.
+            place: Index of the prompt or request in the call of the engine.
+        """
+        super().__init__(message)
+        self.place = place
+
+    def about(self, what: str) -> ContextWindowError:
+        """The same error, said of `what`: a field of the caller's and its beginning."""
+        return ContextWindowError(f"{what}: {self}", self.place)
 
 
 class MissingDependencyError(ConsensusError, ImportError):

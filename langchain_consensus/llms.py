@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models import BaseLLM
@@ -10,19 +12,22 @@ from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
 from langchain_consensus.conversations import ConversationPromptValue, as_question
+from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import in_pieces, to_generations
 from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import SamplingFields
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from langchain_core.callbacks import CallbackManagerForLLMRun
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.prompt_values import PromptValue
 
+    from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
 
 __all__ = ["EquilibriumRankingLLM"]
@@ -76,16 +81,27 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         """
         return RankedAnswers(model=self.overridden(overrides))
 
-    def rank(self, prompts: Sequence[str], stop: Sequence[str] | None = None) -> list[Ranking]:
-        """The ranking of every prompt's candidates; one batch on the device."""
-        consensus = self._consensus(stop)
+    def rank(
+        self, prompts: Sequence[str], stop: Sequence[str] | None = None, *, observer: Observer | None = None
+    ) -> list[Ranking]:
+        """The ranking of every prompt's candidates; one batch on the device.
+
+        Args:
+            prompts: What is asked.
+            stop: Strings that end an answer, instead of the model's own.
+            observer: Is told of every step; see `observation`.
+        """
+        consensus = replace(self._consensus(stop), observer=observer)
         return consensus.ask([as_question(prompt) for prompt in prompts])
 
-    def rank_inputs(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking]:
+    def rank_inputs(
+        self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any], observer: Observer | None = None
+    ) -> list[Ranking]:
         """The rankings of anything that `invoke` takes, with the options of a call; what `ranked()` runs."""
         overrides = dict(options)
         stop = overrides.pop("stop", None)
-        return self.overridden(overrides).rank([self._convert_input(one).to_string() for one in inputs], stop)
+        prompts = [self._convert_input(one).to_string() for one in inputs]
+        return self.overridden(overrides).rank(prompts, stop, observer=observer)
 
     # --- what LangChain calls ---
 
@@ -118,13 +134,21 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        del run_manager
-        rankings = self.overridden(kwargs).rank(prompts, stop)
-        results = [ConsensusResult.of(ranking) for ranking in rankings]
+        rankings = self.overridden(kwargs).rank(prompts, stop, observer=StepRuns([run_manager]))
         return LLMResult(
-            generations=[to_generations(result) for result in results],
+            generations=[to_generations(ConsensusResult.of(ranking)) for ranking in rankings],
             llm_output={"model_name": self.engine.name, "token_usage": _token_usage(rankings)},
         )
+
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        sync = None if run_manager is None else run_manager.get_sync()
+        return await in_worker(self.engine, partial(self._generate, prompts, stop, sync, **kwargs))
 
     def _stream(
         self,
@@ -134,13 +158,22 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
         """Ranks first, then gives the winner word by word; the evidence rides on the last chunk."""
-        (ranking,) = self.overridden(kwargs).rank([prompt], stop)
-        evidence = to_generations(ConsensusResult.of(ranking))[0].generation_info
-        *first, last = in_pieces(ranking.answer)
-        chunks = [GenerationChunk(text=piece) for piece in first]
-        for chunk in (*chunks, GenerationChunk(text=last, generation_info=evidence)):
+        for chunk in _chunks(self._generate([prompt], stop, run_manager, **kwargs)):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[GenerationChunk]:
+        """As `_stream`."""
+        for chunk in _chunks(await self._agenerate([prompt], stop, run_manager, **kwargs)):
+            if run_manager:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
@@ -167,6 +200,16 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         params["ls_temperature"] = kwargs.get("temperature", self.temperature)
         params["ls_max_tokens"] = kwargs.get("max_new_tokens", self.max_new_tokens)
         return params
+
+
+def _chunks(result: LLMResult) -> list[GenerationChunk]:
+    """The best answer to the only prompt, in pieces; scores of two chunks would not add, so the last has them all."""
+    best = result.generations[0][0]
+    *first, last = in_pieces(best.text)
+    return [
+        *(GenerationChunk(text=piece) for piece in first),
+        GenerationChunk(text=last, generation_info=best.generation_info),
+    ]
 
 
 def _token_usage(rankings: Sequence[Ranking]) -> dict[str, int]:

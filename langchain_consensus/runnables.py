@@ -3,30 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
-
-from langchain_core.runnables import RunnableSerializable, run_in_executor
-from pydantic import ConfigDict
 
 from langchain_consensus.candidates import given
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Question
+from langchain_consensus.ranked import RankingRunnable
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import RankingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_core.runnables import RunnableConfig
-
     from langchain_consensus.candidates import Candidates
+    from langchain_consensus.observation import Observer
 
 __all__ = ["ConsensusRanker"]
 
 _KEYS = {"question", "candidates", "context"}
 
 
-class ConsensusRanker(RankingSettings, RunnableSerializable[Mapping[str, Any], ConsensusResult[Any]]):
+class ConsensusRanker(RankingSettings, RankingRunnable[Mapping[str, Any], ConsensusResult[Any]]):
     """Ranks candidates that you have already, from any source.
 
     Invoke:
@@ -39,72 +37,16 @@ class ConsensusRanker(RankingSettings, RunnableSerializable[Mapping[str, Any], C
     `context`. A batch is one batch on the device.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
-
-    def invoke(
-        self,
-        input: Mapping[str, Any],
-        config: RunnableConfig | None = None,
-        **kwargs: Any,
-    ) -> ConsensusResult[Any]:
-        """The ranking of one question's candidates."""
-        _no_more(kwargs)
-        return self._call_with_config(lambda one: self._rank([one])[0], input, config)
-
-    async def ainvoke(
-        self,
-        input: Mapping[str, Any],
-        config: RunnableConfig | None = None,
-        **kwargs: Any,
-    ) -> ConsensusResult[Any]:
-        """As `invoke`, in a worker thread."""
-        _no_more(kwargs)
-
-        async def rank(one: Mapping[str, Any]) -> ConsensusResult[Any]:
-            return (await run_in_executor(config, self._rank, [one]))[0]
-
-        return await self._acall_with_config(rank, input, config)
-
-    def batch(
-        self,
-        inputs: Sequence[Mapping[str, Any]],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
+    def _results(
+        self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer
     ) -> list[ConsensusResult[Any]]:
-        """The rankings of many questions, in one batch on the device."""
-        _no_more(kwargs)
-        return self._batch_with_config(self._each, list(inputs), config, return_exceptions=return_exceptions)
+        _no_more(options)
+        ranker = replace(self._ranker(), observer=observer)
+        return [ConsensusResult.of(one) for one in ranker.rank([self._candidates(one) for one in inputs])]
 
-    async def abatch(
-        self,
-        inputs: Sequence[Mapping[str, Any]],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[ConsensusResult[Any]]:
-        """As `batch`, in a worker thread."""
-        _no_more(kwargs)
-
-        async def rank(many: list[Mapping[str, Any]]) -> list[ConsensusResult[Any] | Exception]:
-            return await run_in_executor(None, self._each, many)
-
-        return await self._abatch_with_config(rank, list(inputs), config, return_exceptions=return_exceptions)
-
-    def _rank(self, inputs: Sequence[Mapping[str, Any]]) -> list[ConsensusResult[Any]]:
-        rankings = self._ranker().rank([self._candidates(one) for one in inputs])
-        return [ConsensusResult.of(ranking) for ranking in rankings]
-
-    def _each(self, inputs: Sequence[Mapping[str, Any]]) -> list[ConsensusResult[Any] | Exception]:
-        """One batch; if it fails, each input alone, so that an input that fails takes no other with it."""
-        try:
-            return list(self._rank(inputs))
-        except Exception as error:  # noqa: BLE001
-            if len(inputs) == 1:
-                return [error]
-        return [result for one in inputs for result in self._each([one])]
+    @property
+    def _engine(self) -> Any:
+        return self.engine
 
     def _candidates(self, one: Any) -> Candidates:
         if not isinstance(one, Mapping):

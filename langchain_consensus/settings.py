@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine import Engine
     from langchain_consensus.game import Solver
 
-__all__ = ["SOLVERS", "RankingSettings", "SamplingFields", "solver_named"]
+__all__ = ["SOLVERS", "GameSettings", "RankingSettings", "SamplingFields", "solver_named"]
 
 SOLVERS: Mapping[str, type[Solver]] = MappingProxyType(
     {"pikl": PiKL, "log_time_flow": LogTimeFlow, "equilibrium": Equilibrium}
@@ -44,21 +44,17 @@ def solver_named(name: str) -> Solver:
     return SOLVERS[name]()
 
 
-class RankingSettings(BaseModel):
-    """What ranking needs: an engine, and how the views are asked, joined and ordered."""
+class GameSettings(BaseModel):
+    """What every surface has: an engine, and how the game over the views is solved and ordered."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
     engine: Any = Field(exclude=True, repr=False)
     """The model, an `Engine`. It is shared, never copied, and not part of what is serialised."""
-    wording: str | Wording = "auto"
-    """A preset's name, a `Wording`, or `auto`: `chat_qa` for a model with a chat template, `qa` for one without."""
     rule: Rule = Rule.ER_DISCRIMINATOR
     """By which score the candidates are ordered."""
     solver: Any = Field(default_factory=PiKL)
     """A solver of `langchain_consensus.game`, or its name: `pikl`, `log_time_flow` or `equilibrium`."""
-    answer_key: Any = Field(default=None, exclude=True, repr=False)
-    """A function from an answer's text to its key: answers with one key are one candidate."""
 
     @classmethod
     def from_model_id(cls, model_id: str, *, engine_options: Mapping[str, Any] | None = None, **settings: Any) -> Self:
@@ -84,13 +80,6 @@ class RankingSettings(BaseModel):
             raise InvalidInputError(msg)
         return engine
 
-    @field_validator("wording")
-    @classmethod
-    def _check_wording(cls, wording: str | Wording) -> str | Wording:
-        if isinstance(wording, str) and wording != "auto":
-            wording_named(wording)
-        return wording
-
     @field_validator("rule", mode="before")
     @classmethod
     def _check_rule(cls, rule: str) -> Rule:
@@ -106,6 +95,22 @@ class RankingSettings(BaseModel):
             msg = f"`solver` is {solver!r}; it must be one of {names}, or a solver of `langchain_consensus.game`."
             raise InvalidInputError(msg)
         return solver
+
+
+class RankingSettings(GameSettings):
+    """What ranking answers needs: an engine, and how the views are asked, joined and ordered."""
+
+    wording: str | Wording = "auto"
+    """A preset's name, a `Wording`, or `auto`: `chat_qa` for a model with a chat template, `qa` for one without."""
+    answer_key: Any = Field(default=None, exclude=True, repr=False)
+    """A function from an answer's text to its key: answers with one key are one candidate."""
+
+    @field_validator("wording")
+    @classmethod
+    def _check_wording(cls, wording: str | Wording) -> str | Wording:
+        if isinstance(wording, str) and wording != "auto":
+            wording_named(wording)
+        return wording
 
     @field_validator("answer_key")
     @classmethod

@@ -10,6 +10,7 @@ from langchain_consensus.cli.ask import ask
 from langchain_consensus.cli.bench import bench
 from langchain_consensus.cli.eval import evaluate
 from langchain_consensus.cli.exits import OneLineErrors
+from langchain_consensus.cli.explain import explain
 from langchain_consensus.cli.models import models
 from langchain_consensus.cli.rank import rank
 from langchain_consensus.cli.report import report
@@ -24,6 +25,7 @@ _EXITS = (
 app = typer.Typer(cls=OneLineErrors, epilog=_EXITS, pretty_exceptions_enable=False, add_completion=False)
 app.command()(ask)
 app.command()(rank)
+app.command()(explain)
 app.command()(models)
 app.command()(bench)
 app.command("eval")(evaluate)

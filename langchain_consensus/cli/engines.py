@@ -47,11 +47,11 @@ def make_server_engine(model: str, *, base_url: str) -> Engine:
         MissingDependencyError: If this version of the package has none.
     """
     try:
-        home: Any = import_module("langchain_consensus.engine.openai_compatible")
+        home: Any = import_module("langchain_consensus.engine.openai_engine")
     except ImportError as error:
         msg = f'`--engine server` cannot be used here ({error}); run: pip install "langchain-consensus[openai]"'
         raise MissingDependencyError(msg) from error
-    engine: Engine = home.OpenAICompatibleEngine(model, base_url=base_url)
+    engine: Engine = home.OpenAICompatibleEngine(base_url, model=model)
     return engine
 
 

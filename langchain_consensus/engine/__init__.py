@@ -11,12 +11,14 @@ from langchain_consensus.engine.base import (
     Usage,
 )
 from langchain_consensus.engine.fake import FakeEngine
+from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 
 __all__ = [
     "ContinuationScores",
     "Engine",
     "FakeEngine",
+    "JsonForm",
     "Sample",
     "SampleResult",
     "SamplingSettings",

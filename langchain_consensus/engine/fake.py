@@ -21,12 +21,14 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.grammar import matches
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from langchain_consensus.engine.grammar import JsonForm
     from langchain_consensus.prompts import Prompt
 
 __all__ = ["FakeEngine"]
@@ -76,7 +78,7 @@ class FakeEngine:
         return [int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big") for word in text.split()]
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
-        """Draws answers from the table with the seed in `settings`."""
+        """Draws answers from the table with the seed in `settings`; under a grammar, among those of its forms."""
         samples = tuple(self._draw(_text(prompt), settings) for prompt in prompts)
         drawn = sum(sample.tokens for group in samples for sample in group)
         read = sum(len(_text(prompt).split()) for prompt in prompts)
@@ -105,7 +107,7 @@ class FakeEngine:
         return self._beliefs[max(known, key=len)] if known else {}
 
     def _draw(self, text: str, settings: SamplingSettings) -> tuple[Sample, ...]:
-        answers = self._answers(text) or {"I do not know": 1.0}
+        answers = _of_form(self._answers(text) or {"I do not know": 1.0}, settings.grammar)
         rng = np.random.default_rng([settings.seed, _number(text)])
         names = list(answers)
         most_probable = max(names, key=lambda name: answers[name])
@@ -148,6 +150,18 @@ def _sample(text: str, logprob: float, settings: SamplingSettings) -> Sample:
         finish="length" if cut else "stop" if places else "end",
         canonical=not cut and not places,
     )
+
+
+def _of_form(answers: Mapping[str, float], grammar: Sequence[JsonForm]) -> Mapping[str, float]:
+    """What is left of `answers` under a grammar, scaled to sum to one again."""
+    if not grammar:
+        return answers
+    left = {answer: p for answer, p in answers.items() if matches(grammar, answer)}
+    if not left:
+        msg = f"Of {sorted(answers)}, no answer in `beliefs` has a form that the grammar allows; add one that has."
+        raise InvalidInputError(msg)
+    total = sum(left.values())
+    return {answer: p / total for answer, p in left.items()}
 
 
 def _text(prompt: Prompt) -> str:

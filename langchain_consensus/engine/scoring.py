@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from langchain_consensus.engine.packed_attention import PackedLayout
+from langchain_consensus.engine.sight import PackedLayout
 from langchain_consensus.engine.trunk_cache import TrunkCache
 
 if TYPE_CHECKING:
@@ -91,16 +91,13 @@ def run_steps(
             cache.restore(known[step.restored].layers, length=step.base)
         cache.length = step.base
         nodes = step.nodes
-        ancestors = (nodes[None, :] <= nodes[:, None]) & (nodes[:, None] < forest.subtree_end[nodes][None, :])
-        visible = np.concatenate([np.ones((len(nodes), step.base), dtype=np.bool_), ancestors], axis=1)
         positions = forest.depth[nodes]
         hidden = network.hidden(
             tokens=forest.tokens[nodes][None],
             positions=positions[None],
-            visible=visible[None],
+            visible=PackedLayout.of(step, forest),
             key_positions=np.concatenate([np.arange(step.base), positions])[None],
             cache=cache,
-            layout=PackedLayout.of(step),
         )
         if on_keys is not None:
             on_keys(step, cache)

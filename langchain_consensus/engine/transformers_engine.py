@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
 from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
+from langchain_consensus.engine.worker import Worker
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -86,6 +87,8 @@ class TransformersEngine:
         self._lock = threading.RLock()
         self._loaded: LocalModel | None = None
         self._owned: tuple[Any, Any] | None = None
+        self.worker = Worker()
+        """The thread in which async callers use this engine."""
 
     @classmethod
     def from_model(

@@ -15,16 +15,17 @@ ROOT = "langchain_consensus"
 LAYERS = (
     ("errors",),
     ("prompts",),
+    ("relevance_wording",),
     ("engine", "game"),
-    ("candidates",),
+    ("candidates", "passages"),
     ("views",),
-    ("diagnosis",),
-    ("ranking",),
-    ("consensus",),
-    ("results", "conversations"),
-    ("settings", "tool_calls"),
-    ("evidence",),
-    ("ranked", "chat_call"),
+    ("diagnosis", "relevance"),
+    ("ranking", "observation"),
+    ("consensus", "reranking"),
+    ("results", "conversations", "retriever_prior"),
+    ("settings", "tool_calls", "document_results"),
+    ("evidence", "tracing"),
+    ("ranked", "chat_call", "batched"),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("calibration", "evaluation", "report"),
     ("benchmarks",),
@@ -41,10 +42,20 @@ PLACES = {
     "accelerate": {"engine"},
     "tokenizers": {"engine"},
     "gguf": {"engine"},
+    "llguidance": {"engine"},
     "filelock": {"engine"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
-    "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked"},
+    "langchain_core": {
+        *SURFACES,
+        "batched",
+        "chat_call",
+        "conversations",
+        "evidence",
+        "ranked",
+        "retriever_prior",
+        "tracing",
+    },
     "langchain": {"middleware"},
     "langgraph": {"middleware"},
     "typer": {"cli"},
@@ -58,7 +69,7 @@ PLACES = {
     "sklearn": {"calibration", "evaluation"},
     "scipy": {"calibration", "evaluation"},
 }
-MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "openai"}
+MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "llguidance", "openai"}
 
 
 @cache

@@ -220,7 +220,7 @@ def test_a_printed_ranking_is_a_table_that_explains_itself():
         "Why?",
         "-> Canberra  (rule self_contrastive, confidence 0.90, agreement 0.98)",
         "",
-        "          draws  log P(y|correct)  P(correct|y)      G      D   ER-G   ER-D",
+        "          draws  log P(y|correct)  P(correct|y)     SC      D   ER-G   ER-D",
         "Canberra      2             -0.51          0.90  0.750  0.794  0.750  0.794",
         "Sydney        3             -1.61          0.50  0.250  0.300  0.250  0.300",
     ]

@@ -1,0 +1,9 @@
+"""Rankings for people: a ranking goes in, a page that explains it, a notebook's table or a figure comes out.
+
+Nothing here changes a number. Jinja2 and matplotlib, the extra `report`, are imported when they are used.
+"""
+
+from langchain_consensus.report.page import explain_html, is_page, notebook_html
+from langchain_consensus.report.plots import plot_policies
+
+__all__ = ["explain_html", "is_page", "notebook_html", "plot_policies"]
