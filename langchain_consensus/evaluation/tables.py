@@ -138,7 +138,7 @@ def _facts(found: MetricSummary) -> str:
         f"Views: {views.candidates:.1f} candidates, chance {_percent(views.chance)}, some candidate right "
         f"{_percent(views.covered)}; the anchors disagree on {_percent(views.disagreement)} (raw: "
         f"{_percent(views.raw_disagreement)}); wrong where they agree: {agreed}; mass on the verdict words "
-        f"{views.label_mass:.2f}, judge silent {_percent(views.judge_silent)}, judge flat {_percent(views.judge_flat)}, "
+        f"{views.label_mass:.2f}, judge silent {_percent(views.judge_silent)}, flat {_percent(views.judge_flat)}, "
         f"contrast flat {_percent(views.contrast_flat)}, mean P(correct) {views.verdict_correct:.2f}; draws without an "
         f"answer {_percent(views.without_answer)}, cut {_percent(views.cut)}.\n"
     )
