@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus import __version__
-from langchain_consensus.cli.output import OutputFile, Recorded
+from langchain_consensus.cli.output import OutputFile, Recorded, meta_path
 from langchain_consensus.cli.progress import progress_bar
 from langchain_consensus.cli.show import say, visible
 from langchain_consensus.errors import ConsensusError, InvalidInputError
@@ -155,7 +155,7 @@ def _each(score: Score, batch: Sequence[Item]) -> list[StoredItem]:
 
 def _notes_of(output: Path) -> dict[str, Any]:
     """The notes of the run that began the file, so that a summary does not depend on who continued it."""
-    path = output.with_name(f"{output.name}.meta.json")
+    path = meta_path(output)
     try:
         notes: dict[str, Any] = json.loads(path.read_text("utf-8"))["notes"]
     except (OSError, ValueError, KeyError) as error:

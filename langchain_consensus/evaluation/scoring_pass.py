@@ -43,7 +43,7 @@ def given_items(engine: Engine, wording: Wording, items: Sequence[Item]) -> list
                 views,
                 place,
                 key=str(one.position),
-                right={"accuracy": gold in _texts(one.members)},
+                right={"accuracy": any(member.text == gold for member in one.members)},
             )
             for place, one in enumerate(candidates.items)
         ]
@@ -129,7 +129,3 @@ def _candidate(
             correct=float(views.verdict_logprobs[_C, place]), incorrect=float(views.verdict_logprobs[_I, place])
         ),
     )
-
-
-def _texts(members: Sequence[object]) -> set[str]:
-    return {str(getattr(member, "text", "")) for member in members}

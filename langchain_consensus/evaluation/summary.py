@@ -18,7 +18,6 @@ from langchain_consensus.evaluation.methods import Method, decided, method_named
 from langchain_consensus.evaluation.view_facts import ViewFacts, view_facts
 
 if TYPE_CHECKING:
-
     from langchain_consensus.evaluation.classes import Length
     from langchain_consensus.evaluation.stored import StoredItem, StoredRun
 

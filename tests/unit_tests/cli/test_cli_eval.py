@@ -120,7 +120,7 @@ def test_the_same_command_again_needs_no_model_and_gives_the_same_bytes(data, tm
     assert files(out) == before
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0, 1))
 def test_scores_cut_anywhere_are_continued_to_the_same_bytes(data, tmp_path, share):
     # The engine's scores depend on what is in the batch, so this also shows that batches are composed as before.

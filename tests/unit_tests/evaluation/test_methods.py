@@ -20,7 +20,7 @@ GIVEN = {
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_every_method_on_given_candidates_is_what_an_independent_script_counts(length):
-    lines = given_lines(12, seed=3)
+    lines = given_lines(6, seed=3)
     expected = recount.rights(lines, length)
     found = decided(items(lines), length=length, metric="accuracy")
     assert set(found) == set(expected) == GIVEN
@@ -30,7 +30,7 @@ def test_every_method_on_given_candidates_is_what_an_independent_script_counts(l
 
 @pytest.mark.parametrize("length", LENGTHS)
 def test_every_method_on_drawn_candidates_is_what_an_independent_script_counts(length):
-    lines = drawn_lines(12, seed=5)
+    lines = drawn_lines(6, seed=5)
     expected = recount.rights(lines, length)
     found = decided(items(lines), length=length, metric="accuracy")
     assert set(found) == set(expected) == {*GIVEN, "majority", "confidence_weighted_vote", "best_of_n", "greedy"}

@@ -1,5 +1,8 @@
 """The registry, the wordings that it names, and tasks of one's own."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from langchain_consensus.errors import InvalidInputError
@@ -62,6 +65,15 @@ def test_a_task_of_ones_own_is_one_small_file(tmp_path):
     assert (task.name, task.kind, task.draws) == ("capitals", "exact", 4)
     assert isinstance(task.chat_wording, Wording)
     assert task.data == str(tmp_path / "capitals.jsonl")
+
+
+def test_the_docs_example_is_a_task(tmp_path):
+    page = (Path(__file__).parents[3] / "docs" / "evaluation.md").read_text("utf-8")
+    (block,) = re.findall(r"^```toml\n(.*?)^```", page, flags=re.M | re.S)
+    (tmp_path / "capitals.toml").write_text(block)
+    task = task_named(str(tmp_path / "capitals.toml"))
+    assert task.chat_wording.name == "terse"
+    assert set(re.findall(r"`(\w+)`", page)) >= NAMES
 
 
 @pytest.mark.parametrize(
