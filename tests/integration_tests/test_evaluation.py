@@ -1,4 +1,4 @@
-"""`eval` on real weights: stored scores that an independent script counts alike, and a killed run that ends the same."""
+"""`eval` on real weights: an independent script counts its scores alike, and a killed run ends with the same bytes."""
 
 import json
 import signal
@@ -16,7 +16,7 @@ QUESTIONS = Path(__file__).parent / "data/questions.jsonl"
 
 def start(out, task):
     command = [sys.executable, "-m", "langchain_consensus.cli", "eval", "--task", task, "--output", out]
-    options = ["--model", "gemma-3-270m", "--batch-size", "2", "--limit", "8"]
+    options = ["--model", "gemma-3-270m", "--batch-size", "1"]
     return subprocess.Popen([*map(str, command), *options], stderr=subprocess.PIPE, text=True)
 
 
@@ -37,7 +37,7 @@ def test_a_killed_run_is_continued_to_the_same_bytes_and_counted_alike_by_an_ind
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
-    assert len(scores.read_bytes().splitlines()) < 8
+    assert len(scores.read_bytes().splitlines()) < 6
     process = start(killed, task)
     assert process.wait() == 0, process.stderr.read()
     assert {p.name: p.read_bytes() for p in killed.iterdir()} == {p.name: p.read_bytes() for p in whole.iterdir()}
