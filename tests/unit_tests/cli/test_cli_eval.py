@@ -9,6 +9,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 from cli_running import BatchEngine, run, write_items
@@ -321,3 +323,22 @@ def test_bad_input_to_the_report_is_one_line(data, tmp_path, args, said):
     empty = tmp_path / "empty"
     empty.mkdir()
     assert "holds no .jsonl file" in run("report", empty).err
+
+
+def test_a_server_is_asked_through_its_engine_and_without_one_the_error_says_what_to_install(data, tmp_path):
+    made = []
+
+    def served(*args, **options):
+        made.append((args, options))
+        return BatchEngine()
+
+    home = SimpleNamespace(OpenAICompatibleEngine=served)
+    args = ("--engine", "server", "--base-url", "http://localhost:8000/v1", "--model", "org/model")
+    with patch("langchain_consensus.cli.engines.import_module", lambda name: home):
+        assert evaluate(data, tmp_path / "out", *args).code == 0
+    assert made == [(("http://localhost:8000/v1",), {"model": "org/model"})]
+    summary = json.loads((tmp_path / "out" / "arc_easy.chat_qa.summary.json").read_text("utf-8"))
+    assert (summary["settings"]["engine"], summary["settings"]["model_hash"]) == ("server", None)
+    with patch("langchain_consensus.cli.engines.import_module", side_effect=ImportError("no openai")):
+        ran = evaluate(data, tmp_path / "other", *args)
+    assert (ran.code, "langchain-consensus[openai]" in ran.err) == (2, True)
