@@ -55,7 +55,7 @@ class Network:
         """
         self.model = model
         self.config = model.config.get_text_config()
-        self.device: torch.device = model.get_input_embeddings().weight.device
+        self.device: torch.device = _entry_device(model)
         self.dtype: torch.dtype = _activation_dtype(model)
         self.attention: AttentionStrategy = MaskedAttention()
         self._windows = _windows(self.config)
@@ -127,3 +127,13 @@ def _activation_dtype(model: Any) -> torch.dtype:
     """The dtype that goes through the network: the embeddings', which no method of quantisation packs away."""
     dtype: torch.dtype = model.get_input_embeddings().weight.dtype
     return dtype if dtype.is_floating_point else model.dtype
+
+
+def _entry_device(model: Any) -> torch.device:
+    """Where token ids go in; accelerate keeps weights that it moves in for each call on the `meta` device."""
+    embedding = model.get_input_embeddings()
+    device: torch.device = embedding.weight.device
+    if device.type == "meta":
+        hook = getattr(embedding, "_hf_hook", None)
+        device = torch.device(getattr(hook, "execution_device", None) or "cpu")
+    return device
