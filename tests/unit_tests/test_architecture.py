@@ -41,7 +41,7 @@ PLACES = {
     "accelerate": {"engine"},
     "tokenizers": {"engine"},
     "gguf": {"engine"},
-    "filelock": {"engine"},
+    "filelock": {"engine", "benchmarks"},
     "platformdirs": {"engine"},
     "openai": {"engine"},
     "langchain_core": {*SURFACES, "chat_call", "conversations", "evidence", "ranked"},
