@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from langchain_consensus.engine.attention import MaskedAttention
+from langchain_consensus.engine.head import Head
 from langchain_consensus.engine.interception import interception_for
 from langchain_consensus.engine.sight import Sight
 from langchain_consensus.errors import EngineError
@@ -60,15 +61,10 @@ class Network:
         self.attention: AttentionStrategy = MaskedAttention()
         self._windows = _windows(self.config)
         self._decoder = model.base_model
-        self._head = model.get_output_embeddings()
-        # Three families rescale their logits after the projection; the self-check at load finds any other.
-        self._softcap: float | None = getattr(self.config, "final_logit_softcapping", None)
-        self._scale = float(getattr(self.config, "logit_scale", 1.0)) / float(
-            getattr(self.config, "logits_scaling", 1.0)
-        )
-        if self._head is None or self._decoder is model:
+        if model.get_output_embeddings() is None or self._decoder is model:
             msg = "the model has no separate vocabulary projection"
             raise UnsupportedArchitectureError(msg)
+        self.head = Head(model, dtype=self.dtype)
 
     @property
     def max_positions(self) -> int:
@@ -111,13 +107,7 @@ class Network:
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """`[R, vocabulary]` float32 logits of the rows `hidden` `[R, hidden]`."""
-        with interception_for(self.device, self.dtype):
-            logits: torch.Tensor = self._head(hidden).float()
-        if self._scale != 1.0:
-            logits = logits * self._scale
-        if self._softcap is not None:
-            logits = torch.tanh(logits / self._softcap) * self._softcap
-        return logits
+        return self.head.logits(hidden)
 
     def _tensor(self, array: NDArray[np.int64]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)

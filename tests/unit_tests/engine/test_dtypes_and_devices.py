@@ -12,7 +12,6 @@ from langchain_consensus.engine import SamplingSettings, ScoreRequest, Transform
 from langchain_consensus.engine.local_model import LocalModel
 from langchain_consensus.engine.memory import Budgets
 from langchain_consensus.engine.network import Network
-from langchain_consensus.engine.scoring import _row_logprobs
 from langchain_consensus.errors import EngineMemoryError, MissingDependencyError, ModelLoadError
 from langchain_consensus.prompts import ChatPrompt, Message
 from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
@@ -37,7 +36,7 @@ def test_scores_are_taken_in_float32_whatever_the_model_computes_in(dtype):
     with torch.inference_mode():
         logits = network.model.lm_head(hidden)
         assert network.logits(hidden).dtype == torch.float32
-        found = _row_logprobs(network, hidden, np.arange(6), targets, 4)
+        found = network.head.logprobs(hidden, np.arange(6), targets, row_budget=4)
     picked = torch.from_numpy(targets)[:, None]
     exact = logits.double().log_softmax(-1).gather(1, picked)[:, 0].numpy()
     half = logits.log_softmax(-1).gather(1, picked)[:, 0].double().numpy()
