@@ -148,7 +148,14 @@ def sampled(
 
     Raises:
         EngineError: If no draw of a question has a visible character.
+        InvalidInputError: If the wording answers by letter: what is drawn are answers, and letters are none.
     """
+    if wording.answer_as == "letter":
+        msg = (
+            f"Wording {wording.name!r} answers by letter, so that nothing can be sampled with it; give the options as "
+            "`candidates`, or use a wording whose `answer_as` is 'text'."
+        )
+        raise InvalidInputError(msg)
     prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
     result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
     found = []
