@@ -158,7 +158,7 @@ class Ranking:
     wording: str
     model: str
     usage: Usage = field(default_factory=Usage)
-    used_wording: Wording = field(repr=False, compare=False)
+    used_wording: Worded = field(repr=False, compare=False)
     solution: Solution = field(repr=False, compare=False)
 
     @property

@@ -10,6 +10,7 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
@@ -20,6 +21,7 @@ __all__ = [
     "Engine",
     "FakeEngine",
     "JsonForm",
+    "ModelFacts",
     "OpenAICompatibleEngine",
     "Sample",
     "SampleResult",
