@@ -95,7 +95,8 @@ class Interview:
         known: list[int] = []
         for piece in drawn.pieces:
             ids = self.tokens.plain_ids(piece) if piece else []
-            if len(ids) != 1:
+            # Half a character is shown as U+FFFD, and some texts are tokenised as others that look the same.
+            if len(ids) != 1 or "\ufffd" in piece or not same_piece(piece, self.tokens.tokenizer.decode(ids)):
                 break
             known += ids
         return known
