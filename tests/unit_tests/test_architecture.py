@@ -52,6 +52,7 @@ PLACES = {
     "tenacity": {"engine"},
     "langchain_core": {
         *SURFACES,
+        "batched",
         "chat_call",
         "conversations",
         "evidence",
