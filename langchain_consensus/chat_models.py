@@ -26,7 +26,7 @@ from langchain_consensus.profiles import profile_of
 from langchain_consensus.ranked import RankedAnswers, Together
 from langchain_consensus.saving import written
 from langchain_consensus.settings import SamplingFields
-from langchain_consensus.structured_output import Method, structured
+from langchain_consensus.structured_output import Checker, Method, checker, structured
 from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
@@ -124,6 +124,7 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
     streaming: bool | None = None
     """Whether `invoke` sends the chosen reply to handlers in chunks too; `None` leaves it to them."""
 
+    _fits: Checker | None = PrivateAttr(default=None)
     _together: Together | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
@@ -207,7 +208,9 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         Raises:
             InvalidInputError: If `method` is none of these, or `schema` of no known form.
         """
-        return structured(self, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)
+        model = self.model_copy()
+        model._fits = checker(schema)  # noqa: SLF001
+        return structured(model, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """The settings, ids and numbers, never weights, for `dumps` and `loads`; see `saving`.
@@ -352,14 +355,15 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         fields = dict(asked.fields)
         stop = fields.pop("stop", None)
         consensus = self.overridden(fields)._consensus(stop)  # noqa: SLF001
-        return ChatCall(consensus=replace(consensus, observer=observer), options=asked)
+        return ChatCall(consensus=replace(consensus, observer=observer), options=asked, fits=self._fits)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """The cache's key; overrides count by what they change, as functions and wordings have no text of their own."""
         asked = ChatOptions.of(kwargs)
         model = self.overridden(asked.fields)
         model.check_cacheable()
-        return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, **asked.in_cache_key())
+        fits = {"fits": self._fits.name} if self._fits else {}
+        return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, **asked.in_cache_key(), **fits)
 
     def _resolve_model_profile(self) -> ModelProfile:
         return profile_of(self.engine, max_new_tokens=self.max_new_tokens)
