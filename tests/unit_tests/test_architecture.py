@@ -27,6 +27,7 @@ LAYERS = (
     ("evidence", "saving", "tracing", "chat_options"),
     ("batched",),
     ("ranked", "chat_call", "document_results", "structured_output", "profiles"),
+    ("chat_batches",),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("grounding",),
     ("calibration", "evaluation", "report"),
@@ -50,6 +51,7 @@ PLACES = {
     "openai": {"engine"},
     "langchain_core": {
         *SURFACES,
+        "chat_batches",
         "chat_call",
         "conversations",
         "evidence",
