@@ -13,6 +13,7 @@ from langchain_consensus.engine.base import (
 from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.engine.grammar import JsonForm
+from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "FakeEngine",
     "JsonForm",
     "ModelFacts",
+    "OpenAICompatibleEngine",
     "Sample",
     "SampleResult",
     "SamplingSettings",
