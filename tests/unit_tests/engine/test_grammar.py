@@ -166,11 +166,9 @@ def test_without_a_grammar_nothing_is_masked(monkeypatch):
     assert free == again
 
 
-def test_the_plain_path_follows_the_grammar_too(monkeypatch):
-    monkeypatch.setattr(
-        "langchain_consensus.engine.local_model.packing_error", lambda network: float("inf"), raising=True
-    )
+def test_the_plain_path_follows_the_grammar_too():
     engine = tiny_engine()
+    engine._model().network = None  # as where the self-check finds that packed strings would not be exact
     for options in ({"temperature": 2.0}, {"temperature": 0}):
         samples = [s for group in drawn(form(CITY), engine=engine, prompts=PROMPTS, **options) for s in group]
         for sample in samples:
