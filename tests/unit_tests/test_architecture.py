@@ -27,6 +27,7 @@ LAYERS = (
     ("evidence", "saving", "tracing", "chat_options"),
     ("batched",),
     ("ranked", "chat_call", "document_results", "structured_output", "profiles"),
+    ("chat_batches",),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("grounding",),
     ("calibration", "evaluation", "report"),
@@ -53,6 +54,7 @@ PLACES = {
     "langchain_core": {
         *SURFACES,
         "batched",
+        "chat_batches",
         "chat_call",
         "conversations",
         "evidence",
