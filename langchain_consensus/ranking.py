@@ -11,7 +11,7 @@ import numpy as np
 
 from langchain_consensus.diagnosis import warnings_of
 from langchain_consensus.engine.base import Usage
-from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.errors import InvalidInputError, MissingDependencyError
 from langchain_consensus.game import Correctness
 
 if TYPE_CHECKING:
@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from langchain_consensus.candidates import Candidates
+    from langchain_consensus.diagnosis import Worded
     from langchain_consensus.game import Solution
-    from langchain_consensus.prompts import Question, Wording
+    from langchain_consensus.prompts import Question
     from langchain_consensus.views import Views
 
     FloatArray = NDArray[np.float64]
@@ -142,6 +143,8 @@ class Ranking:
         wording: Name of the wording.
         model: Name of the model.
         usage: Tokens that drawing and scoring took.
+        used_wording: The wording itself, from which the prompts can be made again.
+        solution: The solved game, its candidates in the order of their `position`.
     """
 
     question: Question
@@ -155,15 +158,32 @@ class Ranking:
     wording: str
     model: str
     usage: Usage = field(default_factory=Usage)
+    used_wording: Worded = field(repr=False, compare=False)
+    solution: Solution = field(repr=False, compare=False)
 
     @property
     def answer(self) -> str:
         """The text of the best candidate."""
         return self.candidates[0].text
 
+    def to_html(self, *, seconds: float | None = None, min_confidence: float | None = None) -> str:
+        """One self-contained page that explains this ranking; see `report.explain_html`, which this is."""
+        from langchain_consensus.report import explain_html
+
+        return explain_html(self, seconds=seconds, min_confidence=min_confidence)
+
+    def _repr_html_(self) -> str | None:
+        """What a notebook shows: the table of `__str__`; `None`, so that it shows the text, where Jinja2 is missing."""
+        from langchain_consensus.report import notebook_html
+
+        try:
+            return notebook_html(self)
+        except MissingDependencyError:
+            return None
+
     def __str__(self) -> str:
         """A table of the candidates, best first, with both views before and after the game."""
-        head = ("", "draws", "log P(y|correct)", "P(correct|y)", "G", "D", "ER-G", "ER-D")
+        head = ("", "draws", "log P(y|correct)", "P(correct|y)", "SC", "D", "ER-G", "ER-D")
         shown = (Rule.SELF_CONTRASTIVE, Rule.DISCRIMINATOR, Rule.ER_GENERATOR, Rule.ER_DISCRIMINATOR)
         rows = [
             (
@@ -186,7 +206,7 @@ class Ranking:
 
 
 def ranked(
-    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Wording, model: str
+    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Worded, model: str
 ) -> Ranking:
     """The ranking of one question's candidates by `rule`, with their scores under every other rule.
 
@@ -222,6 +242,8 @@ def ranked(
         wording=wording.name,
         model=model,
         usage=candidates.usage + views.usage,
+        used_wording=wording,
+        solution=solution,
     )
 
 

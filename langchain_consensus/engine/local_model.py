@@ -18,6 +18,7 @@ from langchain_consensus.engine.base import ContinuationScores, SampleResult, Sc
 from langchain_consensus.engine.checked_network import checked_network
 from langchain_consensus.engine.forest import Forest
 from langchain_consensus.engine.fork_texts import sample_of, stopper
+from langchain_consensus.engine.masking import GrammarCompiler
 from langchain_consensus.engine.memory import MemoryGuard
 from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plain import draw_plain, score_plain
@@ -26,7 +27,8 @@ from langchain_consensus.engine.prefix_cache import PrefixCache, new_beginnings
 from langchain_consensus.engine.sampling import draw, prefill
 from langchain_consensus.engine.scoring import score_strings
 from langchain_consensus.engine.tokenization import Tokenization
-from langchain_consensus.errors import EngineError, InvalidInputError
+from langchain_consensus.engine.window import ContextWindow
+from langchain_consensus.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.check_memory import CheckMemory
     from langchain_consensus.engine.checked_network import AttentionName
     from langchain_consensus.engine.forest import TokenString
+    from langchain_consensus.engine.grammar import JsonForm
+    from langchain_consensus.engine.masking import TokenGrammar
     from langchain_consensus.engine.memory import Budgets
     from langchain_consensus.engine.sampling import Fork
     from langchain_consensus.prompts import Prompt
@@ -73,14 +77,16 @@ class LocalModel:
             tokenizer, end_ids=ends if isinstance(ends, list) else [ends] if ends is not None else []
         )
         self.network = checked_network(model, token_budget=budgets.tokens, attention=attention, memory=checks)
-        self.max_positions = int(getattr(model.config.get_text_config(), "max_position_embeddings", None) or 2**31)
+        self._compiler: GrammarCompiler | None = None
+        self.window = ContextWindow.of(model.config, tokenizer)
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
         """Exact log-probabilities of every continuation of every request."""
         groups = [self.tokens.strings(request) for request in requests]
+        for place, group in enumerate(groups):
+            for string in group:
+                self.window.check_scoring(place, len(string.prefix), len(string.continuation))
         strings = list(dict.fromkeys(string for group in groups for string in group))
-        for string in strings:
-            self._check_length(len(string.prefix) + len(string.continuation), 0)
         if not strings:
             return ScoreResult(scores=())
         logprobs, usage = self.memory.run(partial(self._score, strings))
@@ -121,8 +127,8 @@ class LocalModel:
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
         """`settings.n` samples of each prompt; the same prompt and seed give the same samples in any batch."""
         ids = [self.tokens.prompt_ids(prompt) for prompt in prompts]
-        for prompt in ids:
-            self._check_length(len(prompt), settings.max_new_tokens)
+        for place, prompt in enumerate(ids):
+            self.window.check_sampling(place, len(prompt), settings.max_new_tokens)
         results: list[tuple[Sample, ...]] = [()] * len(prompts)
         usage = Usage(input_tokens=sum(map(len, ids)))
         waiting = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i))
@@ -149,6 +155,7 @@ class LocalModel:
     ) -> tuple[list[list[Fork]], Usage]:
         seeds = [[settings.seed, zlib.crc32(np.array(prompt, dtype="<u4").tobytes())] for prompt in ids]
         end_ids = self.tokens.end_ids
+        grammar = self._grammar(settings.grammar)
         with torch.inference_mode():
             if self.network is None:
                 forks = [
@@ -160,6 +167,7 @@ class LocalModel:
                         index=i,
                         seed=sum(seeds[i]),
                         end_ids=end_ids,
+                        grammar=grammar,
                     )
                     for i, prompt in enumerate(ids)
                 ]
@@ -174,16 +182,18 @@ class LocalModel:
                     end_ids=end_ids,
                     seeds=seeds,
                     finished=stopper(self.tokens, settings.stop),
+                    grammar=grammar,
                 )
                 rows = start.plan.head_rows + computed
                 computed, passes = computed + start.plan.computed_tokens, passes + len(start.plan.steps)
         sampled = sum(len(fork.ids) for group in forks for fork in group)
         return forks, Usage(computed_tokens=computed, sampled_tokens=sampled, head_rows=rows, forwards=passes)
 
-    def _check_length(self, length: int, new: int) -> None:
-        if length + new > self.max_positions:
-            msg = (
-                f"The prompt has {length} tokens{f' and `max_new_tokens` is {new}' if new else ''}; the model reads at "
-                f"most {self.max_positions}. Shorten the question, its context or the answers."
-            )
-            raise InvalidInputError(msg)
+    def _grammar(self, forms: Sequence[JsonForm]) -> TokenGrammar | None:
+        """The grammar of `forms` over this model's tokens, or `None` where any text will do."""
+        if not forms:
+            return None
+        if self._compiler is None:
+            width = self.model.get_output_embeddings().weight.shape[0]
+            self._compiler = GrammarCompiler(self.tokens.tokenizer, end_ids=self.tokens.end_ids, width=width)
+        return self._compiler.start(forms)
