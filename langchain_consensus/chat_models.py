@@ -18,6 +18,7 @@ from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from langchain_consensus import __version__
 from langchain_consensus.chat_call import ChatCall, ChatOptions, with_own_names
+from langchain_consensus.conversations import check_prompt
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import to_chunks
 from langchain_consensus.ranked import RankedAnswers, Together
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.prompt_values import PromptValue
     from langchain_core.runnables import Runnable, RunnableConfig
     from langchain_core.tools import BaseTool
 
@@ -297,6 +299,10 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         observer = StepRuns([run_manager])
         for chunk in to_chunks(await in_worker(self.engine, self._reply, messages, {"stop": stop, **kwargs}, observer)):
             yield ChatGenerationChunk(message=chunk)
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        check_prompt(model_input)
+        return super()._convert_input(model_input)
 
     def _reply(self, messages: Sequence[BaseMessage], options: Mapping[str, Any], observer: Observer) -> AIMessage:
         call = self._call(options, observer)
