@@ -49,7 +49,7 @@ def explain_html(ranking: Ranking, *, seconds: float | None = None, min_confiden
     if min_confidence is not None and not 0 <= min_confidence <= 1:
         msg = f"`min_confidence` is {min_confidence!r}; it must be from 0 to 1, or `None`."
         raise InvalidInputError(msg)
-    style, script = asset("page.css"), asset("page.js")
+    style, script = asset("page.css"), asset("stepper.js") + asset("page.js")
     course = course_of(ranking)
     return _render(
         "page.html.jinja",
@@ -63,7 +63,7 @@ def explain_html(ranking: Ranking, *, seconds: float | None = None, min_confiden
         charts=shown.charts_of(course),
         steps=shown.steps_of(course),
         story=told(ranking, course),
-        certificate=certified(ranking),
+        certificate=certified(ranking.solution),
         costs=shown.costs_of(ranking, seconds),
         prompts=asked_of(ranking),
         warnings=ranking.warnings,
