@@ -11,6 +11,7 @@ from langchain_consensus.cli.bench import bench
 from langchain_consensus.cli.exits import OneLineErrors
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.cli.models import models
+from langchain_consensus.cli.play import play
 from langchain_consensus.cli.rank import rank
 
 __all__ = ["app", "main"]
@@ -24,6 +25,7 @@ app = typer.Typer(cls=OneLineErrors, epilog=_EXITS, pretty_exceptions_enable=Fal
 app.command()(ask)
 app.command()(rank)
 app.command()(explain)
+app.command()(play)
 app.command()(models)
 app.command()(bench)
 

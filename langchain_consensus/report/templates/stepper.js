@@ -91,5 +91,5 @@ const stepper = () => {
   $("stepper").hidden = false;
   draw();
   $("heard").textContent = "";
-  return { play };
+  return { play, stop };
 };
