@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates, given, normalised_text
     from langchain_consensus.chat_models import ChatEquilibriumRanking
     from langchain_consensus.consensus import Consensus
-    from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.document_compressors import ConsensusReranker
+    from langchain_consensus.document_results import DocumentResult
+    from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import Ranking, Rule
+    from langchain_consensus.relevance_wording import RelevanceWording
     from langchain_consensus.report import explain_html, plot_policies
     from langchain_consensus.results import ConsensusResult
     from langchain_consensus.runnables import ConsensusRanker
@@ -27,11 +31,17 @@ __all__ = [
     "Consensus",
     "ConsensusOutputParser",
     "ConsensusRanker",
+    "ConsensusReranker",
     "ConsensusResult",
+    "DocumentResult",
     "EquilibriumRankingLLM",
     "FakeEngine",
+    "GroundedAnswer",
+    "GroundedAnswering",
+    "OpenAICompatibleEngine",
     "Question",
     "Ranking",
+    "RelevanceWording",
     "Rule",
     "SamplingSettings",
     "TransformersEngine",
@@ -39,6 +49,7 @@ __all__ = [
     "__version__",
     "explain_html",
     "given",
+    "grounded_qa",
     "normalised_text",
     "plot_policies",
 ]
@@ -49,17 +60,24 @@ _HOMES = {
     "Consensus": "consensus",
     "ConsensusOutputParser": "output_parsers",
     "ConsensusRanker": "runnables",
+    "ConsensusReranker": "document_compressors",
     "ConsensusResult": "results",
+    "DocumentResult": "document_results",
     "EquilibriumRankingLLM": "llms",
     "FakeEngine": "engine.fake",
+    "GroundedAnswer": "grounding",
+    "GroundedAnswering": "grounding",
+    "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",
+    "RelevanceWording": "relevance_wording",
     "Rule": "ranking",
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",
     "Wording": "prompts",
     "explain_html": "report",
     "given": "candidates",
+    "grounded_qa": "grounding",
     "normalised_text": "candidates",
     "plot_policies": "report",
 }

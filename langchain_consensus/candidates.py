@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from langchain_consensus.engine.base import Usage
-from langchain_consensus.errors import EngineError, InvalidInputError
+from langchain_consensus.errors import ContextWindowError, EngineError, InvalidInputError
 from langchain_consensus.prompts import Question
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class Candidates:
         sampled: Whether the model drew them; given candidates are one draw each, which is no vote.
         empty: Draws without a visible character; they are no candidates.
         cut: Draws that ended at the length limit.
+        unfinished: Draws under a grammar that were cut before they had its form; they are no candidates.
         usage: Tokens spent on drawing.
     """
 
@@ -89,6 +90,7 @@ class Candidates:
     sampled: bool
     empty: int = 0
     cut: int = 0
+    unfinished: int = 0
     usage: Usage = field(default_factory=Usage)
 
 
@@ -147,29 +149,47 @@ def sampled(
         answer_key: Two answers with the same key are one candidate; `normalised_text` by default.
 
     Raises:
-        EngineError: If no draw of a question has a visible character.
+        ContextWindowError: If a prompt with `max_new_tokens` after it is longer than the model can read.
+        EngineError: If no draw of a question has a visible character, or none is complete under a grammar.
+        InvalidInputError: If the wording answers by letter: what is drawn are answers, and letters are none.
     """
-    prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
-    result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
-    found = []
-    for question, samples in zip(questions, result.samples, strict=True):
-        visible = [sample for sample in samples if sample.text.strip()]
-        if not visible:
-            msg = (
-                f"None of the {len(samples)} samples for {question.text[:80]!r} has a visible character; raise "
-                "`max_new_tokens`, or look at the wording and its stop strings."
-            )
-            raise EngineError(msg)
-        found.append(
-            Candidates(
-                question=question,
-                items=_merge(((sample.text, sample) for sample in visible), answer_key or normalised_text),
-                sampled=True,
-                empty=len(samples) - len(visible),
-                cut=sum(sample.finish == "length" for sample in samples),
-            )
+    if wording.answer_as == "letter":
+        msg = (
+            f"Wording {wording.name!r} answers by letter, so that nothing can be sampled with it; give the options as "
+            "`candidates`, or use a wording whose `answer_as` is 'text'."
         )
+        raise InvalidInputError(msg)
+    prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
+    try:
+        result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
+    except ContextWindowError as error:
+        what = f"`question` {questions[error.place].text[:60]!r}"
+        raise error.about(what) from error
+    found = [
+        _of_samples(question, samples, answer_key or normalised_text, has_form=bool(settings.grammar))
+        for question, samples in zip(questions, result.samples, strict=True)
+    ]
     return [replace(one, usage=share) for one, share in zip(found, result.usage.split(len(found)), strict=True)]
+
+
+def _of_samples(question: Question, samples: Sequence[Sample], answer_key: AnswerKey, *, has_form: bool) -> Candidates:
+    whole = [sample for sample in samples if sample.finish == "end" or not has_form]
+    visible = [sample for sample in whole if sample.text.strip()]
+    if not visible:
+        what = "has a visible character" if whole else "is complete under the grammar"
+        msg = (
+            f"None of the {len(samples)} samples for {question.text[:80]!r} {what}; raise `max_new_tokens`, or look at "
+            "the wording and the stop strings."
+        )
+        raise EngineError(msg)
+    return Candidates(
+        question=question,
+        items=_merge(((sample.text, sample) for sample in visible), answer_key),
+        sampled=True,
+        empty=len(whole) - len(visible),
+        cut=sum(sample.finish == "length" for sample in whole),
+        unfinished=len(samples) - len(whole),
+    )
 
 
 def _merge(answers: Iterable[tuple[str, Sample | None]], answer_key: AnswerKey) -> tuple[Candidate, ...]:

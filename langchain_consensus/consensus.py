@@ -16,6 +16,7 @@ from langchain_consensus import ranking as step_4
 from langchain_consensus import views as step_2
 from langchain_consensus.engine.base import Engine, SamplingSettings
 from langchain_consensus.game import ConsensusGame, PiKL, solve
+from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording, wording_named
 from langchain_consensus.ranking import Rule
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.candidates import AnswerKey, Candidates
     from langchain_consensus.game import Solver
+    from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
 
 __all__ = ["Consensus"]
@@ -41,6 +43,7 @@ class Consensus:
         solver: How the game is solved.
         sampling: How candidates are drawn.
         answer_key: When two answers are one candidate; see `candidates`.
+        observer: Is told of every step, when it begins and when it ends; see `observation`.
     """
 
     engine: Engine
@@ -49,26 +52,37 @@ class Consensus:
     solver: Solver = field(default_factory=PiKL)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     answer_key: AnswerKey | None = None
+    observer: Observer | None = None
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
         """Draws candidates for every question and ranks them."""
-        drawn = step_1.sampled(self.engine, self.used_wording(), questions, self.sampling, answer_key=self.answer_key)
-        return self.rank(drawn)
+        return self.rank(self.draw(questions))
+
+    def draw(self, questions: Sequence[Question]) -> list[Candidates]:
+        """Candidates for every question; one call of the engine for the whole batch."""
+        wording = self.used_wording()
+        with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
+            drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
+            done(candidates=_sizes(drawn), usages=[one.usage for one in drawn])
+            return drawn
 
     def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""
         if not batch:
             return []
-        wording = self.used_wording()
-        views = step_2.scored(self.engine, wording, batch)
-        game = ConsensusGame.from_log_scores(
-            generator=[view.generator for view in views], discriminator=[view.discriminator for view in views]
-        )
-        solution = solve(game, self.solver)
-        return [
-            step_4.ranked(one, view, solution[i], rule=self.rule, wording=wording, model=self.engine.name)
-            for i, (one, view) in enumerate(zip(batch, views, strict=True))
-        ]
+        wording, sizes = self.used_wording(), _sizes(batch)
+        with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
+            views = step_2.scored(self.engine, wording, batch)
+            done(usages=[view.usage for view in views])
+        with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
+            game = ConsensusGame.from_log_scores(
+                generator=[view.generator for view in views], discriminator=[view.discriminator for view in views]
+            )
+            solution = solve(game, self.solver)
+            return [
+                step_4.ranked(one, view, solution[i], rule=self.rule, wording=wording, model=self.engine.name)
+                for i, (one, view) in enumerate(zip(batch, views, strict=True))
+            ]
 
     def used_wording(self) -> Wording:
         """The wording that is used, with `auto` and names resolved."""
@@ -77,3 +91,7 @@ class Consensus:
         if self.wording == "auto":
             return wording_named("chat_qa" if self.engine.is_chat else "qa")
         return wording_named(self.wording)
+
+
+def _sizes(batch: Sequence[Candidates]) -> tuple[int, ...]:
+    return tuple(len(one.items) for one in batch)

@@ -7,25 +7,38 @@ changes a ranking.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from langchain_consensus.candidates import Candidates
-    from langchain_consensus.prompts import Wording
     from langchain_consensus.views import Views
 
-__all__ = ["warnings_of"]
+__all__ = ["LEAST_MASS", "LEAST_SPREAD", "Worded", "warnings_of", "warnings_of_documents"]
 
-_LEAST_MASS = 0.5
+LEAST_MASS = 0.5
 """Probability on the verdict words below which the model is not answering the judge's question."""
-_LEAST_SPREAD = 0.1
+LEAST_SPREAD = 0.1
 """Spread (largest minus smallest, in nats) below which a view says the same of every candidate."""
 
 
-def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple[str, ...]:
+class Worded(Protocol):
+    """What a ranking says of its wording."""
+
+    @property
+    def name(self) -> str:
+        """The wording's name."""
+        ...
+
+    @property
+    def verdicts(self) -> tuple[str, str]:
+        """The two verdict words: (incorrect, correct)."""
+        ...
+
+
+def warnings_of(candidates: Candidates, views: Views, wording: Worded) -> tuple[str, ...]:
     """Sentences for the reader of a ranking; empty if there is nothing to say."""
     said = []
     if candidates.empty:
@@ -34,8 +47,13 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
         said.append(
             f"{candidates.cut} draws were cut at the length limit; raise `max_new_tokens` if answers are longer."
         )
+    if candidates.unfinished:
+        said.append(
+            f"{candidates.unfinished} draws were cut before they were complete under the grammar and left out; raise "
+            "`max_new_tokens`, or look at the stop strings."
+        )
     mass = float(views.verdict_mass.mean())
-    if mass < _LEAST_MASS:
+    if mass < LEAST_MASS:
         low, high = wording.verdicts
         said.append(
             f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and "
@@ -44,9 +62,9 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
     if len(candidates.items) == 1:
         said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
         return tuple(said)
-    if _spread(views.verdict_logodds) < _LEAST_SPREAD:
+    if _spread(views.verdict_logodds) < LEAST_SPREAD:
         said.append("The judge hardly tells the candidates apart; the discriminator's view is uninformative here.")
-    if _spread(views.contrast) < _LEAST_SPREAD:
+    if _spread(views.contrast) < LEAST_SPREAD:
         said.append(
             "Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative."
         )
@@ -56,3 +74,23 @@ def warnings_of(candidates: Candidates, views: Views, wording: Wording) -> tuple
 def _spread(values: NDArray[np.float64]) -> float:
     low, high = float(values.min()), float(values.max())
     return 0.0 if low == high else high - low
+
+
+def warnings_of_documents(views: Views, wording: Worded) -> tuple[str, ...]:
+    """As `warnings_of`, for the documents of a query."""
+    said = []
+    mass = float(views.verdict_mass.mean())
+    if mass < LEAST_MASS:
+        low, high = wording.verdicts
+        said.append(
+            f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and "
+            f"{high.strip()!r}; use another wording or another model."
+        )
+    if views.verdict_logodds.size == 1:
+        said.append("There is one document, so the game says nothing; its score is the judge's raw verdict.")
+        return tuple(said)
+    if _spread(views.verdict_logodds) < LEAST_SPREAD:
+        said.append("The judge hardly tells the documents apart; the discriminator's view is uninformative here.")
+    if _spread(views.contrast) < LEAST_SPREAD:
+        said.append("The query is about as probable after every document; the generator's view is uninformative here.")
+    return tuple(said)

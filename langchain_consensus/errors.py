@@ -2,11 +2,13 @@
 
 ConsensusError
 ├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
+│   └── ContextWindowError                      a prompt with what follows it is longer than the model can read
 ├── MissingDependencyError (also ImportError)   an extra is not installed; the message has the pip command
 ├── SolverError                                 a game was not solved; carries the Outcome
 ├── LowConfidenceError                          an answer is below the threshold that the caller set
 └── EngineError                                 the model or its server failed
     ├── ModelLoadError                          weights are missing, damaged or of a kind that is not accepted
+    ├── ServerCapabilityError                   a server cannot give what scoring needs; the message says what to do
     └── EngineMemoryError                       out of memory after every budget was halved to its floor
 """
 
@@ -14,12 +16,14 @@ from __future__ import annotations
 
 __all__ = [
     "ConsensusError",
+    "ContextWindowError",
     "EngineError",
     "EngineMemoryError",
     "InvalidInputError",
     "LowConfidenceError",
     "MissingDependencyError",
     "ModelLoadError",
+    "ServerCapabilityError",
     "SolverError",
 ]
 
@@ -30,6 +34,24 @@ class ConsensusError(Exception):
 
 class InvalidInputError(ConsensusError, ValueError):
     """An argument breaks a rule; the message names it, says what was received, the rule and the remedy."""
+
+
+class ContextWindowError(InvalidInputError):
+    """A prompt, with what is to follow it, is longer than the model's context window; nothing was computed."""
+
+    def __init__(self, message: str, place: int = 0) -> None:
+        """Says what is too long.
+
+        Args:
+            message: What was asked, the limit and the remedy.
+            place: Index of the prompt or request in the call of the engine.
+        """
+        super().__init__(message)
+        self.place = place
+
+    def about(self, what: str) -> ContextWindowError:
+        """The same error, said of `what`: a field of the caller's and its beginning."""
+        return ContextWindowError(f"{what}: {self}", self.place)
 
 
 class MissingDependencyError(ConsensusError, ImportError):
@@ -50,6 +72,10 @@ class EngineError(ConsensusError):
 
 class ModelLoadError(EngineError):
     """Weights are missing, damaged, or of a kind that is not accepted."""
+
+
+class ServerCapabilityError(EngineError):
+    """A server does not give exact log-probabilities; the message says what is wrong and what to do."""
 
 
 class EngineMemoryError(EngineError):

@@ -2,27 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, cast
 
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseLLM
 from langchain_core.outputs import GenerationChunk, LLMResult
+from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
 from langchain_consensus.conversations import ConversationPromptValue, as_question
+from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import in_pieces, to_generations
 from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.results import ConsensusResult
+from langchain_consensus.saving import written
 from langchain_consensus.settings import SamplingFields
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
-    from langchain_core.callbacks import CallbackManagerForLLMRun
+    from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
+    from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.prompt_values import PromptValue
+    from langchain_core.runnables import RunnableConfig
 
+    from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
 
 __all__ = ["EquilibriumRankingLLM"]
@@ -76,16 +86,76 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         """
         return RankedAnswers(model=self.overridden(overrides))
 
-    def rank(self, prompts: Sequence[str], stop: Sequence[str] | None = None) -> list[Ranking]:
-        """The ranking of every prompt's candidates; one batch on the device."""
-        consensus = self._consensus(stop)
+    def rank(
+        self, prompts: Sequence[str], stop: Sequence[str] | None = None, *, observer: Observer | None = None
+    ) -> list[Ranking]:
+        """The ranking of every prompt's candidates; one batch on the device.
+
+        Args:
+            prompts: What is asked.
+            stop: Strings that end an answer, instead of the model's own.
+            observer: Is told of every step; see `observation`.
+        """
+        consensus = replace(self._consensus(stop), observer=observer)
         return consensus.ask([as_question(prompt) for prompt in prompts])
 
-    def rank_inputs(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking]:
+    def rank_inputs(
+        self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any], observer: Observer | None = None
+    ) -> list[Ranking]:
         """The rankings of anything that `invoke` takes, with the options of a call; what `ranked()` runs."""
         overrides = dict(options)
         stop = overrides.pop("stop", None)
-        return self.overridden(overrides).rank([self._convert_input(one).to_string() for one in inputs], stop)
+        prompts = [self._convert_input(one).to_string() for one in inputs]
+        return self.overridden(overrides).rank(prompts, stop, observer=observer)
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Yes, where the engine was made from a model id; see `saving`."""
+        return True
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """The settings, ids and numbers; never weights."""
+        return written(self)
+
+    # --- many prompts ---
+
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        """As in `BaseLLM`; with `return_exceptions` a prompt that fails takes no other with it."""
+        if not return_exceptions or _is_sliced(config):
+            return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        try:
+            return super().batch(inputs, config, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            if len(inputs) == 1:
+                return cast("list[str]", [error])
+        alone = zip(inputs, get_config_list(config, len(inputs)), strict=True)
+        return [self.batch([one], own, return_exceptions=True, **kwargs)[0] for one, own in alone]
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        """As `batch`."""
+        if not return_exceptions or _is_sliced(config):
+            return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        try:
+            return await super().abatch(inputs, config, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            if len(inputs) == 1:
+                return cast("list[str]", [error])
+        alone = zip(inputs, get_config_list(config, len(inputs)), strict=True)
+        return [(await self.abatch([one], own, return_exceptions=True, **kwargs))[0] for one, own in alone]
 
     # --- what LangChain calls ---
 
@@ -109,7 +179,10 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
 
     def _split(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
         overrides = {name: value for name, value in kwargs.items() if name in _OVERRIDABLE}
-        return self.overridden(overrides), {name: kwargs[name] for name in kwargs if name not in overrides}
+        llm = self.overridden(overrides)
+        if llm.cache is not False and (llm.cache or get_llm_cache()):
+            llm.check_cacheable()
+        return llm, {name: kwargs[name] for name in kwargs if name not in overrides}
 
     def _generate(
         self,
@@ -118,13 +191,21 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> LLMResult:
-        del run_manager
-        rankings = self.overridden(kwargs).rank(prompts, stop)
-        results = [ConsensusResult.of(ranking) for ranking in rankings]
+        rankings = self.overridden(kwargs).rank(prompts, stop, observer=StepRuns([run_manager]))
         return LLMResult(
-            generations=[to_generations(result) for result in results],
+            generations=[to_generations(ConsensusResult.of(ranking)) for ranking in rankings],
             llm_output={"model_name": self.engine.name, "token_usage": _token_usage(rankings)},
         )
+
+    async def _agenerate(
+        self,
+        prompts: list[str],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> LLMResult:
+        sync = None if run_manager is None else run_manager.get_sync()
+        return await in_worker(self.engine, partial(self._generate, prompts, stop, sync, **kwargs))
 
     def _stream(
         self,
@@ -134,13 +215,22 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
         """Ranks first, then gives the winner word by word; the evidence rides on the last chunk."""
-        (ranking,) = self.overridden(kwargs).rank([prompt], stop)
-        evidence = to_generations(ConsensusResult.of(ranking))[0].generation_info
-        *first, last = in_pieces(ranking.answer)
-        chunks = [GenerationChunk(text=piece) for piece in first]
-        for chunk in (*chunks, GenerationChunk(text=last, generation_info=evidence)):
+        for chunk in _chunks(self._generate([prompt], stop, run_manager, **kwargs)):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
+            yield chunk
+
+    async def _astream(
+        self,
+        prompt: str,
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[GenerationChunk]:
+        """As `_stream`."""
+        for chunk in _chunks(await self._agenerate([prompt], stop, run_manager, **kwargs)):
+            if run_manager:
+                await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
@@ -167,6 +257,22 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         params["ls_temperature"] = kwargs.get("temperature", self.temperature)
         params["ls_max_tokens"] = kwargs.get("max_new_tokens", self.max_new_tokens)
         return params
+
+
+def _is_sliced(config: RunnableConfig | list[RunnableConfig] | None) -> bool:
+    """Whether LangChain will cut a batch into slices, each of which is a batch of its own."""
+    first = config[0] if isinstance(config, list) and config else config
+    return isinstance(first, dict) and first.get("max_concurrency") is not None
+
+
+def _chunks(result: LLMResult) -> list[GenerationChunk]:
+    """The best answer to the only prompt, in pieces; scores of two chunks would not add, so the last has them all."""
+    best = result.generations[0][0]
+    *first, last = in_pieces(best.text)
+    return [
+        *(GenerationChunk(text=piece) for piece in first),
+        GenerationChunk(text=last, generation_info=best.generation_info),
+    ]
 
 
 def _token_usage(rankings: Sequence[Ranking]) -> dict[str, int]:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from langchain_core.runnables import RunnableSerializable, run_in_executor
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from langchain_consensus.batched import BatchedRunnable
 from langchain_consensus.engine import Usage
 from langchain_consensus.ranking import Ranking
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from langchain_core.language_models import LanguageModelInput
-    from langchain_core.runnables import RunnableConfig
 
+    from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question
 
 __all__ = ["RankedAnswers", "Ranks", "Together"]
@@ -28,71 +28,41 @@ __all__ = ["RankedAnswers", "Ranks", "Together"]
 class Ranks(Protocol):
     """A model that draws candidates and ranks them."""
 
-    def rank_inputs(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking]:
+    @property
+    def engine(self) -> Any:
+        """What it runs on."""
+        ...
+
+    def rank_inputs(
+        self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any], observer: Observer | None = None
+    ) -> list[Ranking]:
         """The rankings for many inputs, with the options of a call; one batch on the device."""
         ...
 
 
-class RankedAnswers(RunnableSerializable[Any, Ranking]):
-    """`ranked()` of a model: a prompt in, the `Ranking` of its candidates out; a batch runs as one."""
+class RankedAnswers(BatchedRunnable[Any, Ranking]):
+    """`ranked()` of a model: a prompt in, the `Ranking` of its candidates out; a batch runs as one.
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
+    Keyword arguments of a call override fields of the model.
+    """
 
-    model: Any = Field(exclude=True, repr=False)
+    model: Any = Field(repr=False)
     """The model, as in `Ranks`."""
 
-    def invoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Ranking:
-        """The ranking for one prompt; keyword arguments override fields of the model for this call."""
-        return self._call_with_config(lambda one: self._rank([one], kwargs)[0], input, config, run_type="llm")
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Yes, as far as its model is."""
+        return True
 
-    async def ainvoke(self, input: LanguageModelInput, config: RunnableConfig | None = None, **kwargs: Any) -> Ranking:
-        """As `invoke`, in a worker thread."""
-
-        async def rank(one: LanguageModelInput) -> Ranking:
-            return (await run_in_executor(config, self._rank, [one], kwargs))[0]
-
-        return await self._acall_with_config(rank, input, config, run_type="llm")
-
-    def batch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
+    def _many(
+        self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any], observer: Observer
     ) -> list[Ranking]:
-        """The rankings for many prompts, in one batch on the device."""
-        return self._batch_with_config(
-            lambda many: self._each(many, kwargs), inputs, config, return_exceptions=return_exceptions
-        )
-
-    async def abatch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[Ranking]:
-        """As `batch`, in a worker thread."""
-
-        async def rank(many: list[LanguageModelInput]) -> list[Ranking | Exception]:
-            return await run_in_executor(None, self._each, many, kwargs)
-
-        return await self._abatch_with_config(rank, inputs, config, return_exceptions=return_exceptions)
-
-    def _rank(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking]:
         model: Ranks = self.model
-        return model.rank_inputs(inputs, options)
+        return model.rank_inputs(inputs, options, observer)
 
-    def _each(self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any]) -> list[Ranking | Exception]:
-        """One batch; if it fails, each input alone, so that an input that fails takes no other with it."""
-        try:
-            return list(self._rank(inputs, options))
-        except Exception as error:  # noqa: BLE001
-            if len(inputs) == 1:
-                return [error]
-        return [result for one in inputs for result in self._each([one], options)]
+    @property
+    def _engine(self) -> Any:
+        return self.model.engine
 
 
 class Together:
@@ -102,30 +72,32 @@ class Together:
     and the device still sees one batch.
     """
 
-    def __init__(self, questions: Iterable[Question], rank: Callable[[Sequence[Question]], list[Ranking]]) -> None:
+    def __init__(
+        self, questions: Iterable[Question], rank: Callable[[Sequence[Question], Observer | None], list[Ranking]]
+    ) -> None:
         """Remembers what to rank; `questions` is not read before the first is asked for."""
         self._questions, self._rank = questions, rank
         self._found: dict[Question, Ranking] | None = None
 
-    def ranking(self, question: Question) -> Ranking:
+    def ranking(self, question: Question, observer: Observer | None = None) -> Ranking:
         """The ranking of `question`; if the batch failed, or does not hold it, it is ranked alone.
 
         A question that the batch holds twice is ranked once, and reports its tokens once.
         """
         if self._found is None:
-            self._found = self._rank_all()
+            self._found = self._rank_all(observer)
         if question not in self._found:
-            return self._rank([question])[0]
+            return self._rank([question], observer)[0]
         found = self._found[question]
         self._found[question] = replace(found, usage=Usage())
         return found
 
-    def _rank_all(self) -> dict[Question, Ranking]:
+    def _rank_all(self, observer: Observer | None) -> dict[Question, Ranking]:
         questions = list(dict.fromkeys(self._questions))
         if not questions:
             return {}
         try:
-            return dict(zip(questions, self._rank(questions), strict=True))
+            return dict(zip(questions, self._rank(questions, observer), strict=True))
         except Exception:
             if len(questions) == 1:
                 raise

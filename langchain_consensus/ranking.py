@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from langchain_consensus.candidates import Candidates
+    from langchain_consensus.diagnosis import Worded
     from langchain_consensus.game import Solution
-    from langchain_consensus.prompts import Question, Wording
+    from langchain_consensus.prompts import Question
     from langchain_consensus.views import Views
 
     FloatArray = NDArray[np.float64]
@@ -157,7 +158,7 @@ class Ranking:
     wording: str
     model: str
     usage: Usage = field(default_factory=Usage)
-    used_wording: Wording = field(repr=False, compare=False)
+    used_wording: Worded = field(repr=False, compare=False)
     solution: Solution = field(repr=False, compare=False)
 
     @property
@@ -205,7 +206,7 @@ class Ranking:
 
 
 def ranked(
-    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Wording, model: str
+    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Worded, model: str
 ) -> Ranking:
     """The ranking of one question's candidates by `rule`, with their scores under every other rule.
 

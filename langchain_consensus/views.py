@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_consensus.engine.base import ScoreRequest, Usage
+from langchain_consensus.errors import ContextWindowError
 from langchain_consensus.game import Correctness
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["Views", "scored"]
+__all__ = ["Views", "normalised", "scored"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -74,12 +75,26 @@ def _difference(values: FloatArray) -> FloatArray:
     return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
 
 
+def normalised(verdict_logprobs: FloatArray) -> FloatArray:
+    """Log P(v) from the log-probabilities `[V, N]` of the verdict words; both stay -inf where neither has any."""
+    mass = np.logaddexp.reduce(verdict_logprobs, axis=0)
+    return verdict_logprobs - np.where(mass > -np.inf, mass, 0.0)
+
+
 def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
-    """The views of every question's candidates; one call of the engine for the whole batch."""
-    requests: list[ScoreRequest] = []
-    for candidates in batch:
-        requests += _requests(wording, candidates)
-    result = engine.score(requests)
+    """The views of every question's candidates; one call of the engine for the whole batch.
+
+    Raises:
+        ContextWindowError: If a prompt with a candidate, or with a verdict, is longer than the model can read.
+    """
+    requests = [(place, request) for place, one in enumerate(batch) for request in _requests(wording, one)]
+    try:
+        result = engine.score([request for _, request in requests])
+    except ContextWindowError as error:
+        too_long = batch[requests[error.place][0]]
+        answer = max((one.text for one in too_long.items), key=len)
+        what = f"`question` {too_long.question.text[:60]!r} with {answer[:60]!r}, the longest of its `candidates`"
+        raise error.about(what) from error
     scores = iter(result.scores)
     shares = result.usage.split(len(batch))
     return [_views(wording, candidates, scores, share) for candidates, share in zip(batch, shares, strict=True)]
@@ -135,14 +150,12 @@ def _views(wording: Wording, candidates: Candidates, scores: Iterator[Continuati
     sums = np.stack([one[0] for one in merged], axis=1)
     tokens = np.array([one[1] for one in merged])
     words = np.stack([one[2] for one in merged], axis=1)
-    mass = np.logaddexp.reduce(words, axis=0)
     return Views(
         generator_logprobs=sums,
         generator_tokens=tokens,
         generator=sums / tokens if wording.length == "mean" else sums,
         verdict_logprobs=words,
-        # Neither word has any probability: both stay -inf, which is no number to subtract.
-        discriminator=words - np.where(mass > -np.inf, mass, 0.0),
+        discriminator=normalised(words),
         usage=usage,
     )
 

@@ -2,5 +2,6 @@
 
 `data` reads the public sets, `workloads` makes the engine's requests of them by the package's own path, `methods` and
 `peers` run them, `measure` times one call and counts what went through the network, `limits` says what the arithmetic
-allows, `race` lets the methods take turns, `records` keeps the outcome, `report` and `plot` write it down.
+allows, `calibration` finds the peers' batch sizes, `race` lets the methods take turns, `journal` keeps every entry at
+once, `rounds` and `records` sum up, `report` and `plot` write it down.
 """

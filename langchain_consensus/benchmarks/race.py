@@ -1,99 +1,103 @@
-"""The methods take turns, A B C A B C, each peer at the batch size that suits it best; records come out."""
+"""The methods take turns, A B C A B C; each turn goes into the journal as soon as it is over."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import time
+from dataclasses import dataclass, field
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus.benchmarks.limits import Rates, measured_rates
-from langchain_consensus.benchmarks.measure import Measurement, measured
-from langchain_consensus.benchmarks.peers import BATCH_SIZES
+from langchain_consensus.benchmarks.checks import check_forest, largest_difference
+from langchain_consensus.benchmarks.entries import Speed, Timing, digest_of
+from langchain_consensus.benchmarks.limits import measured_rates
+from langchain_consensus.benchmarks.measure import measured
 from langchain_consensus.benchmarks.records import Limit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from langchain_consensus.benchmarks.journal import Journal
     from langchain_consensus.benchmarks.limits import Work
     from langchain_consensus.benchmarks.measure import Method
-    from langchain_consensus.benchmarks.peers import Generate, Harness, Padded
 
-    Peer = Padded | Harness | Generate
-    PeerMaker = Callable[[Sequence[Any], int], Peer]
+__all__ = ["Clock", "Turns", "limit_of", "take_turns"]
 
-__all__ = ["Calibration", "Turns", "calibrated", "limit_of", "take_turns"]
-
-_USABLE = 0.8
-"""The part of the free memory that a peer's batch may take."""
+_SLACK = 1.1
+"""A turn is expected to take this many times as long as the last one of its kind."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Calibration:
-    """The batch size that was fastest, `None` if none fits the memory, and the seconds of each that was tried."""
+class Clock:
+    """How long a run may take.
 
-    batch_size: int | None
-    tried: dict[int, float]
+    Attributes:
+        seconds: From `started`; `None` is no limit.
+        started: In the system's monotonic seconds.
+        session: When that was, for people.
+    """
+
+    seconds: float | None = None
+    started: float = field(default_factory=time.monotonic)
+    session: str = field(default_factory=lambda: time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()))
+
+    def allows(self, seconds: float) -> bool:
+        """Whether something that takes so long would end in time."""
+        return self.seconds is None or time.monotonic() + _SLACK * seconds - self.started <= self.seconds
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Turns:
-    """The measurements of each method, by name, and the machine's rates before each round."""
+    """What take turns in a workload.
 
-    measurements: dict[str, list[Measurement[Any]]]
-    rates: list[Rates]
+    Attributes:
+        workload: Its name.
+        model: The model that all methods run.
+        methods: By name, in the order of their turns.
+        batches: Strings or prompts in a batch, by method; a method that is missing has none.
+        work: What a method must have computed, by method; the others' work is not checked.
+        reference: The engine's scores, from which the others' differences are taken.
+        expected: Seconds of a method's first turn, by method, as far as they are known.
+        speeds: Whether the machine's rates are measured before each round.
+    """
+
+    workload: str
+    model: Any
+    methods: Mapping[str, Method]
+    batches: Mapping[str, int] = field(default_factory=dict)
+    work: Mapping[str, Work] = field(default_factory=dict)
+    reference: Sequence[float] = ()
+    expected: Mapping[str, float] = field(default_factory=dict)
+    speeds: bool = True
 
 
-def calibrated(make: PeerMaker, items: Sequence[Any], lengths: Sequence[int]) -> Calibration:
-    """Tries the batch sizes that fit the memory on the same subset; it also warms the peer up.
+def take_turns(turns: Turns, journal: Journal, *, rounds: int, clock: Clock, say: Callable[[str], None]) -> None:
+    """Measures what is missing of the first `rounds` rounds, until the clock says that a turn would not end in time.
 
     Args:
-        make: The peer for some items at a batch size.
-        items: What it works on: strings or prompts.
-        lengths: Their lengths. The subset is a block from the middle of the order by length.
+        turns: Who takes part.
+        journal: Has what was measured before, and gets what is measured now.
+        rounds: How many rounds there shall be.
+        clock: How long it may take.
+        say: Told of each turn.
     """
-    order = sorted(range(len(items)), key=lambda k: lengths[k])
-    free = _free_bytes() * _USABLE
-    sizes = [size for size in BATCH_SIZES if make(items, size).bytes_needed() <= free]
-    if not sizes:
-        return Calibration(batch_size=None, tried={})
-    count = min(len(items), max(sizes))
-    start = (len(items) - count) // 2
-    subset = [items[k] for k in order[start : start + count]]
-    sizes = [size for size in sizes if size <= count]
-    tried = {}
-    for size in (sizes[0], *sizes):  # the first twice: once to warm up
-        peer = make(subset, size)
-        peer.prepare()
-        tried[size] = measured(peer.subject.model, peer.run).seconds
-    return Calibration(batch_size=min(tried, key=lambda size: tried[size]), tried=tried)
+    for number in range(1, rounds + 1):
+        done = {one.method for one in journal.of(Timing, turns.workload) if one.round == number}
+        missing = [name for name in turns.methods if name not in done]
+        if missing and turns.speeds and not any(one.round == number for one in journal.of(Speed, turns.workload)):
+            rates = measured_rates(turns.model)
+            journal.add(Speed(workload=turns.workload, round=number, flops=rates.flops, read_bytes=rates.read_bytes))
+        for name in missing:
+            last = [one.seconds for one in journal.of(Timing, turns.workload) if one.method == name]
+            if not clock.allows(last[-1] if last else turns.expected.get(name, 0.0)):
+                say(f"round {number}/{rounds}  {name}: left for another run, the time is up")
+                return
+            one = _turn(turns, name, number, clock)
+            journal.add(one)
+            say(f"round {number}/{rounds}  {name}: {one.seconds:.2f} s, {one.peak_bytes / 1e6:.0f} MB")
 
 
-def take_turns(
-    model: Any, methods: Mapping[str, Method], *, repeats: int, say: Callable[[str], None], rates: bool = True
-) -> Turns:
-    """Measures every method `repeats` times, in turn.
-
-    Args:
-        model: The model that all of them run.
-        methods: By name.
-        repeats: Rounds.
-        say: Told of each measurement.
-        rates: Whether the machine's rates are measured before each round.
-    """
-    found: dict[str, list[Measurement[Any]]] = {name: [] for name in methods}
-    speeds = []
-    for number in range(repeats):
-        if rates:
-            speeds.append(measured_rates(model))
-        for name, method in methods.items():
-            method.prepare()
-            one = measured(model, method.run)
-            found[name].append(one)
-            say(f"round {number + 1}/{repeats}  {name}: {one.seconds:.2f} s, {one.peak_bytes / 1e6:.0f} MB")
-    return Turns(measurements=found, rates=speeds)
-
-
-def limit_of(work: Work, rates: Sequence[Rates], seconds: float) -> Limit:
+def limit_of(work: Work, rates: Sequence[Speed], seconds: float) -> Limit:
     """How close `seconds` are to what the machine allows."""
     flops, read = median(one.flops for one in rates), median(one.read_bytes for one in rates)
     arithmetic, reading = work.flops / flops, work.weight_bytes / read
@@ -108,10 +112,26 @@ def limit_of(work: Work, rates: Sequence[Rates], seconds: float) -> Limit:
     )
 
 
-def _free_bytes() -> int:
-    import psutil
-    import torch
-
-    if torch.cuda.is_available():
-        return int(torch.cuda.mem_get_info()[0])
-    return int(psutil.virtual_memory().available)
+def _turn(turns: Turns, name: str, number: int, clock: Clock) -> Timing:
+    method = turns.methods[name]
+    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
+    method.prepare()
+    one = measured(turns.model, method.run)
+    if name in turns.work:
+        check_forest([one], turns.work[name])
+    scores = method.scores(one.result)
+    return Timing(
+        workload=turns.workload,
+        method=name,
+        batch=turns.batches.get(name),
+        round=number,
+        seconds=one.seconds,
+        peak_bytes=one.peak_bytes,
+        tokens=one.tokens,
+        head_rows=one.head_rows,
+        forwards=one.forwards,
+        scores=digest_of(scores),
+        difference=None if name in turns.work else largest_difference(turns.reference, scores),
+        session=clock.session,
+        load=load,
+    )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_consensus.benchmarks.measure import Measurement
+    from langchain_consensus.benchmarks.entries import Timing
 
-__all__ = ["Limit", "MethodRecord", "Report", "WorkloadRecord", "environment"]
+__all__ = ["Limit", "MethodRecord", "Report", "WorkloadRecord", "environment", "setting_of"]
 
 _PACKAGES = ("langchain-consensus", "torch", "transformers", "lm-eval", "numpy", "accelerate", "tokenizers")
 
@@ -54,19 +54,22 @@ class MethodRecord:
         return median(self.seconds)
 
     @classmethod
-    def of(cls, name: str, measurements: Sequence[Measurement[Any]], **more: Any) -> MethodRecord:
+    def of(cls, name: str, timings: Sequence[Timing], *, tried: dict[int, float] | None = None) -> MethodRecord:
         """The record of a method's repetitions, which must have done the same work."""
-        first = measurements[0]
-        work = {(one.tokens, one.head_rows, one.forwards) for one in measurements}
+        first = timings[0]
+        work = {(one.tokens, one.head_rows, one.forwards) for one in timings}
         assert len(work) == 1, f"{name} did different work in its repetitions: {sorted(work)}"
+        differences = [one.difference for one in timings if one.difference is not None]
         return cls(
             name=name,
-            seconds=[one.seconds for one in measurements],
-            peak_bytes=[one.peak_bytes for one in measurements],
+            seconds=[one.seconds for one in timings],
+            peak_bytes=[one.peak_bytes for one in timings],
             tokens=first.tokens,
             head_rows=first.head_rows,
             forwards=first.forwards,
-            **more,
+            batch_size=first.batch,
+            tried=tried or {},
+            difference=max(differences, default=None),
         )
 
 
@@ -109,6 +112,8 @@ class WorkloadRecord:
         ratios: Each peer's median over the engine's.
         limit: What the machine allows; `None` in a series.
         notes: What went otherwise than asked.
+        rounds: Complete rounds; the medians are over those.
+        load: The lowest and the highest load of the machine before a turn; empty if the system does not say.
     """
 
     name: str
@@ -122,17 +127,20 @@ class WorkloadRecord:
     ratios: dict[str, float] = field(default_factory=dict)
     limit: Limit | None = None
     notes: list[str] = field(default_factory=list)
+    rounds: int = 0
+    load: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Report:
-    """A whole run."""
+    """A whole run; `pending` names the workloads without a complete round."""
 
     model: str
     wording: str
     repeats: int
     environment: dict[str, Any]
     workloads: list[WorkloadRecord] = field(default_factory=list)
+    pending: list[str] = field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
         """JSON's own types, with each method's median beside its seconds."""
@@ -160,6 +168,31 @@ def environment(model: Any) -> dict[str, Any]:
         "device": str(model.device),
         "dtype": str(model.dtype).removeprefix("torch."),
         "attention": str(getattr(model.config, "_attn_implementation", "unknown")),
+    }
+
+
+def setting_of(model: Any, *, name: str, wording: str, token_budget: int | None) -> dict[str, Any]:
+    """What timings must have in common to be compared: model, how it is asked, machine, versions and this code.
+
+    Args:
+        model: The loaded model.
+        name: Its name.
+        wording: The wording of its workloads.
+        token_budget: Tokens of one forward of the engine; `None` is its default.
+    """
+    from langchain_consensus.engine.fingerprint import code_digest, device_name, model_digest
+
+    told = environment(model)
+    same = ("python", "platform", "processor", "processors", "threads", "memory_bytes", "dtype", "attention")
+    return {
+        "model": name,
+        "weights": model_digest(model),
+        "wording": wording,
+        "token_budget": token_budget,
+        "engine_code": code_digest(),
+        "device": device_name(model.device),
+        **{key: told[key] for key in same},
+        **{package: number for package, number in told["versions"].items() if number},
     }
 
 

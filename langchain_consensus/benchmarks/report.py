@@ -28,7 +28,9 @@ COLUMNS = (
 )
 
 FAIRNESS = """\
-One process, one loaded model; methods take turns (A B C A B C ...). Ratio: the method's median time over ours.
+One loaded model; methods take turns (A B C A B C ...), and medians and ratios are over complete rounds alone. \
+Ratio: the method's median time over ours. A run may go on in another session on the same machine, with the same \
+versions, code and settings.
 All methods score the same distinct token strings. Ours starts from texts, and its time includes rendering and \
 tokenising; the peers are handed token ids.
 Ours starts every repetition with a fresh engine: nothing is kept from an earlier call.
@@ -89,13 +91,15 @@ def about(report: Report) -> list[str]:
     return [
         (
             f"{report.model}, wording {report.wording}, {told['dtype']} on {told['device']}, "
-            f"attention {told['attention']}; medians of {report.repeats}"
+            f"attention {told['attention']}; medians of {_rounds(report)}"
         ),
         (
             f"{told['processor']}, {told['processors']} processors, {told['threads']} threads, "
             f"{told['memory_bytes'] / 1e9:.0f} GB, {told['platform']}"
         ),
         f"Python {told['python']}, {versions}",
+        *_loads(report),
+        *(f"{name}: no complete round yet" for name in report.pending),
     ]
 
 
@@ -129,6 +133,21 @@ def write_text(path: Path, report: Report, *, as_json: bool) -> None:
     unfinished = path.with_name(f"{path.name}.tmp")
     unfinished.write_text(text, "utf-8")
     unfinished.replace(path)
+
+
+def _rounds(report: Report) -> str:
+    """The numbers of complete rounds, such as `5 complete rounds`."""
+    found = sorted({one.rounds for one in report.workloads}) or [0]
+    told = str(found[0]) if len(found) == 1 else f"{found[0]} to {found[-1]}"
+    return f"{told} complete round{'' if found == [1] else 's'}"
+
+
+def _loads(report: Report) -> list[str]:
+    """How busy the machine was with other things, if it says."""
+    loads = [one for workload in report.workloads for one in workload.load]
+    if not loads:
+        return []
+    return [f"load average of the machine before a turn, this run's own included: {min(loads):.1f} to {max(loads):.1f}"]
 
 
 def _rows_counted(one: MethodRecord, workload: WorkloadRecord) -> str:

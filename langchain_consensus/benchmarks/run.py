@@ -1,4 +1,7 @@
-"""One workload in, its record out: methods are made, calibrated, raced, checked against each other and the forest."""
+"""One workload in, its record out: methods are made, calibrated, raced, checked against each other and the forest.
+
+Whatever the journal holds already is not measured again.
+"""
 
 from __future__ import annotations
 
@@ -6,40 +9,62 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.benchmarks.calibration import calibrated
 from langchain_consensus.benchmarks.checks import check_forest, largest_difference
+from langchain_consensus.benchmarks.entries import Check, Scope, Speed, digest_of
 from langchain_consensus.benchmarks.limits import sampling_work, scoring_work
 from langchain_consensus.benchmarks.measure import measured
 from langchain_consensus.benchmarks.methods import OursSampling, OursScoring, canonical_draws
 from langchain_consensus.benchmarks.peers import SAMPLING_PEERS, SCORING_PEERS, Padded
-from langchain_consensus.benchmarks.race import calibrated, limit_of, take_turns
+from langchain_consensus.benchmarks.race import Turns, limit_of, take_turns
 from langchain_consensus.benchmarks.records import MethodRecord, WorkloadRecord
 from langchain_consensus.benchmarks.requests import distinct_strings
+from langchain_consensus.benchmarks.rounds import complete_rounds, load_range, notes_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from langchain_consensus.benchmarks.calibration import Calibration, PeerMaker
+    from langchain_consensus.benchmarks.journal import Journal
     from langchain_consensus.benchmarks.limits import Work
     from langchain_consensus.benchmarks.measure import Method
-    from langchain_consensus.benchmarks.race import Calibration, PeerMaker, Turns
+    from langchain_consensus.benchmarks.race import Clock
     from langchain_consensus.benchmarks.subject import Subject
     from langchain_consensus.benchmarks.workloads import Workload
 
     Say = Callable[[str], None]
 
-__all__ = ["run_sampling", "run_scoring"]
+__all__ = ["Run", "run_sampling", "run_scoring"]
 
 
-def run_scoring(
-    subject: Subject, workload: Workload, *, peers: Sequence[str], repeats: int, say: Say
-) -> WorkloadRecord:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """What all workloads of a run share.
+
+    Attributes:
+        rounds: How often every method has its turn.
+        journal: Where measurements are kept.
+        clock: How long the run may take.
+        say: Told of the progress.
+    """
+
+    rounds: int
+    journal: Journal
+    clock: Clock
+    say: Say
+
+
+def run_scoring(subject: Subject, workload: Workload, *, peers: Sequence[str], run: Run) -> WorkloadRecord | None:
     """Scores the workload's strings by the engine and by each peer in turn.
 
     Args:
         subject: The model.
         workload: A scoring workload.
         peers: Names of peers; those that cannot score are left out.
-        repeats: Rounds.
-        say: Told of the progress.
+        run: Rounds, journal and clock.
+
+    Returns:
+        The record of the complete rounds; `None` if there is none yet.
     """
     strings = distinct_strings(subject.tokens, workload.requests)
 
@@ -55,12 +80,10 @@ def run_scoring(
         lengths=[len(s.prefix) + len(s.continuation) for s in strings],
         work=scoring_work(subject.model, strings),
     )
-    return race.run(repeats, say)
+    return race.record(run)
 
 
-def run_sampling(
-    subject: Subject, workload: Workload, *, peers: Sequence[str], repeats: int, say: Say
-) -> WorkloadRecord:
+def run_sampling(subject: Subject, workload: Workload, *, peers: Sequence[str], run: Run) -> WorkloadRecord | None:
     """Draws from the workload's prompts by the engine and by each peer in turn; arguments as in `run_scoring`.
 
     Afterwards the engine's own log-probabilities of its draws are compared with plain transformers on the same tokens.
@@ -81,12 +104,19 @@ def run_sampling(
         lengths=[len(ids) for ids in prompts],
         work=sampling_work(subject.model, prompts, workload),
     )
-    record = race.run(repeats, say)
-    ours.prepare()
-    strings, logprobs = canonical_draws(subject, workload, ours.run())
-    again = Padded(subject=subject, strings=strings, batch_size=1).run()
-    checked = replace(record.methods[0], difference=largest_difference(logprobs, again))
-    facts = {**record.facts, "draws_checked": len(strings)}
+    record = race.record(run)
+    if record is None:
+        return None
+    found = run.journal.of(Check, workload.name)
+    if not found:
+        ours.prepare()
+        strings, logprobs = canonical_draws(subject, workload, ours.run())
+        again = Padded(subject=subject, strings=strings, batch_size=1).run()
+        check = Check(workload=workload.name, strings=len(strings), difference=largest_difference(logprobs, again))
+        run.journal.add(check)
+        found = [check]
+    checked = replace(record.methods[0], difference=found[0].difference)
+    facts = {**record.facts, "draws_checked": found[0].strings}
     return replace(record, methods=[checked, *record.methods[1:]], facts=facts)
 
 
@@ -102,48 +132,73 @@ class _Race:
     lengths: Sequence[int]
     work: Work
 
-    def run(self, repeats: int, say: Say) -> WorkloadRecord:
-        say(
-            f"{self.workload.name}: {len(self.items)} strings, {sum(self.lengths)} tokens, "
+    def record(self, run: Run) -> WorkloadRecord | None:
+        """Measures what is missing and sums up what is complete."""
+        name = self.workload.name
+        run.say(
+            f"{name}: {len(self.items)} strings, {sum(self.lengths)} tokens, "
             f"{self.work.tokens} of them distinct, {self.work.head_rows} rows needed"
         )
-        sizes = self._calibrated(say)
+        content = [one if isinstance(one, list) else (*one.prefix, -1, *one.continuation) for one in self.items]
+        run.journal.begin(
+            Scope(
+                workload=name,
+                questions=self.workload.questions,
+                methods=["ours", *self.makers],
+                content=digest_of(content),
+            )
+        )
+        sizes = self._calibrated(run)
         methods: dict[str, Method] = {"ours": self.ours}
-        for name, found in sizes.items():
+        for peer, found in sizes.items():
             if found.batch_size is not None:
-                methods[name] = self.makers[name](self.items, found.batch_size)
+                methods[peer] = self.makers[peer](self.items, found.batch_size)
+        if len(complete_rounds(run.journal, name, list(methods))) < run.rounds:
+            self._raced(run, methods, sizes)
+        return self._summed_up(run, list(methods), sizes)
+
+    def _raced(self, run: Run, methods: dict[str, Method], sizes: dict[str, Calibration]) -> None:
         self.ours.prepare()
         # It warms the engine up, as the calibration has warmed the peers, and finds a wrong engine before hours pass.
-        check_forest([measured(self.subject.model, self.ours.run)], self.work)
-        turns = take_turns(self.subject.model, methods, repeats=repeats, say=say)
-        check_forest(turns.measurements["ours"], self.work)
-        return self._record(methods, sizes, turns)
+        first = measured(self.subject.model, self.ours.run)
+        check_forest([first], self.work)
+        turns = Turns(
+            workload=self.workload.name,
+            model=self.subject.model,
+            methods=methods,
+            batches={peer: found.batch_size for peer, found in sizes.items() if found.batch_size is not None},
+            work={"ours": self.work},
+            reference=self.ours.scores(first.result),
+            expected={"ours": first.seconds, **{peer: found.expected for peer, found in sizes.items()}},
+        )
+        take_turns(turns, run.journal, rounds=run.rounds, clock=run.clock, say=run.say)
 
-    def _calibrated(self, say: Say) -> dict[str, Calibration]:
+    def _calibrated(self, run: Run) -> dict[str, Calibration]:
         sizes = {}
         for name, make in self.makers.items():
-            sizes[name] = calibrated(make, self.items, self.lengths)
+            sizes[name] = calibrated(
+                make, self.items, self.lengths, workload=self.workload.name, method=name, journal=run.journal
+            )
             tried = ", ".join(f"{size}: {seconds:.2f} s" for size, seconds in sizes[name].tried.items())
-            say(f"calibration  {name}: batch size {sizes[name].batch_size} ({tried or 'none fits the memory'})")
+            run.say(f"calibration  {name}: batch size {sizes[name].batch_size} ({tried or 'none fits the memory'})")
         return sizes
 
-    def _record(self, methods: dict[str, Method], sizes: dict[str, Calibration], turns: Turns) -> WorkloadRecord:
-        scores = {name: one.scores(turns.measurements[name][0].result) for name, one in methods.items()}
-        ours = MethodRecord.of("ours", turns.measurements["ours"])
-        others = [
+    def _summed_up(self, run: Run, methods: list[str], sizes: dict[str, Calibration]) -> WorkloadRecord | None:
+        name = self.workload.name
+        rounds = complete_rounds(run.journal, name, methods)
+        if not rounds:
+            return None
+        ours, *others = [
             MethodRecord.of(
-                name,
-                turns.measurements[name],
-                difference=largest_difference(scores["ours"], scores[name]),
-                batch_size=sizes[name].batch_size,
-                tried=sizes[name].tried,
+                method,
+                [found[method] for found in rounds.values()],
+                tried=sizes[method].tried if method in sizes else None,
             )
-            for name in methods
-            if name != "ours"
+            for method in methods
         ]
-        missing = [name for name in sizes if name not in methods]
+        timings = [one for found in rounds.values() for one in found.values() if one.method in methods]
         return WorkloadRecord(
-            name=self.workload.name,
+            name=name,
             questions=self.workload.questions,
             facts=self.workload.facts,
             strings=len(self.items),
@@ -152,6 +207,13 @@ class _Race:
             forest_head_rows=self.work.head_rows,
             methods=[ours, *others],
             ratios={one.name: one.median / ours.median for one in others},
-            limit=limit_of(self.work, turns.rates, ours.median),
-            notes=[f"{name} was left out: not even a batch of one fits the free memory" for name in missing],
+            limit=limit_of(self.work, [one for one in run.journal.of(Speed, name) if one.round in rounds], ours.median),
+            notes=[
+                f"{peer} was left out: not even a batch of one fits the free memory"
+                for peer in sizes
+                if peer not in methods
+            ]
+            + notes_on(timings, rounds=rounds, wanted=run.rounds),
+            rounds=len(rounds),
+            load=load_range(timings),
         )

@@ -51,6 +51,21 @@ def bench(
         typer.Option(help="Tokens of one forward.", show_default="the engine's own", rich_help_panel="The model"),
     ] = None,
     cache_dir: options.CacheDir = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Every timing, as soon as it is made; with the same file a later run goes on.",
+            metavar="FILE.jsonl",
+            rich_help_panel=_OUT,
+        ),
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(
+            help="Start nothing that would not end in this time; go on later, with --out.",
+            rich_help_panel=_WHAT,
+        ),
+    ] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Everything, as JSON.", metavar="FILE", rich_help_panel=_OUT)
     ] = None,
@@ -81,6 +96,8 @@ def bench(
         device_map=device_map,
         token_budget=token_budget,
         cache_dir=cache_dir,
+        out=out,
+        minutes=minutes,
         json_file=json_file,
         markdown_file=markdown_file,
         plot_file=plot_file,

@@ -1,6 +1,6 @@
 """A benchmark run: options are checked, the model is loaded, workloads are measured one by one, files are written.
 
-Files are written anew after each workload, so that an interrupted run keeps what it has measured.
+The journal gets every timing at once; the other files are written anew after each workload.
 """
 
 from __future__ import annotations
@@ -10,9 +10,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from langchain_consensus.benchmarks.data import rows
+from langchain_consensus.benchmarks.journal import Journal
 from langchain_consensus.benchmarks.plot import write_plot
-from langchain_consensus.benchmarks.records import Report, WorkloadRecord, environment
+from langchain_consensus.benchmarks.race import Clock
+from langchain_consensus.benchmarks.records import Report, WorkloadRecord, environment, setting_of
 from langchain_consensus.benchmarks.report import COLUMNS, about, limit_line, method_rows, write_text
+from langchain_consensus.benchmarks.run import Run, run_sampling, run_scoring
+from langchain_consensus.benchmarks.series import run_batches, run_candidates
 from langchain_consensus.benchmarks.subject import load_subject
 from langchain_consensus.benchmarks.workloads import DEFAULT_QUESTIONS, WORKLOADS
 from langchain_consensus.cli import engines, logs
@@ -53,6 +57,8 @@ class BenchJob:
     device_map: str | None
     token_budget: int | None
     cache_dir: Path | None
+    out: Path | None
+    minutes: float | None
     json_file: Path | None
     markdown_file: Path | None
     plot_file: Path | None
@@ -77,23 +83,30 @@ class BenchJob:
             repeats=self.repeats,
             environment=environment(subject.model),
         )
-        for name in self.workloads:
-            report.workloads.append(self._measured(name, subject))
-            self._write(report)
+        setting = setting_of(
+            subject.model, name=self.model, wording=subject.wording.name, token_budget=self.token_budget
+        )
+        clock = Clock(seconds=None if self.minutes is None else 60 * self.minutes)
+        with Journal.opened(self.out, setting) as journal:
+            run = Run(rounds=self.repeats, journal=journal, clock=clock, say=say)
+            for name in self.workloads:
+                record = self._measured(name, subject, run)
+                if record is None:
+                    report.pending.append(name)
+                else:
+                    report.workloads.append(record)
+                self._write(report)
         _show(report)
 
-    def _measured(self, name: str, subject: Subject) -> WorkloadRecord:
-        from langchain_consensus.benchmarks.run import run_sampling, run_scoring
-        from langchain_consensus.benchmarks.series import run_batches, run_candidates
-
+    def _measured(self, name: str, subject: Subject, run: Run) -> WorkloadRecord | None:
         count = self.questions or DEFAULT_QUESTIONS.get(name, 0)
         if name == "candidates":
-            return run_candidates(subject, self.data, count, repeats=self.repeats, say=say)
+            return run_candidates(subject, self.data, count, run=run)
         if name == "batch":
-            return run_batches(subject, self.data, repeats=self.repeats, say=say)
+            return run_batches(subject, self.data, run=run)
         workload = WORKLOADS[name](subject, self.data, count)
         runner = run_scoring if workload.requests else run_sampling
-        return runner(subject, workload, peers=self.peers, repeats=self.repeats, say=say)
+        return runner(subject, workload, peers=self.peers, run=run)
 
     def _check(self) -> None:
         for option, names, known in (
@@ -111,7 +124,10 @@ class BenchJob:
             if value is not None and value < 1:
                 msg = f"`{option}` is {value}; it must be a whole number of at least 1."
                 raise InvalidInputError(msg)
-        for path in (self.json_file, self.markdown_file, self.plot_file):
+        if self.minutes is not None and not self.minutes > 0:
+            msg = f"`minutes` is {self.minutes}; it must be more than 0."
+            raise InvalidInputError(msg)
+        for path in (self.out, self.json_file, self.markdown_file, self.plot_file):
             if path is not None and not path.parent.is_dir():
                 msg = f"{path}: cannot be written, there is no folder {path.parent}; make it first."
                 raise InvalidInputError(msg)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 
+from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class SamplingSettings:
         min_p: Drops tokens below this fraction of the most probable one; 0 keeps all.
         stop: Strings that end a sample; they are not part of its text.
         seed: Same seed and same prompt, same samples, whatever else is in the batch.
+        grammar: The forms that a sample may have; none allow any text. A sample that reaches the end of one ends
+            there. One that is cut before (`finish` is not `end`) is half a form, and says so.
     """
 
     n: int = 8
@@ -55,6 +58,7 @@ class SamplingSettings:
     min_p: float = 0.0
     stop: tuple[str, ...] = ()
     seed: int = 0
+    grammar: tuple[JsonForm, ...] = ()
 
     def __post_init__(self) -> None:
         rules: tuple[tuple[str, bool, str], ...] = (
@@ -70,6 +74,7 @@ class SamplingSettings:
             ("min_p", _is_number(self.min_p) and 0 <= self.min_p <= 1, "from 0 to 1"),
             ("seed", _is_int(self.seed) and self.seed >= 0, "a whole number of at least 0"),
             ("stop", _are_texts(self.stop), "a tuple of strings, none of them empty"),
+            ("grammar", _are_forms(self.grammar), "a tuple of `JsonForm`s"),
         )
         for name, holds, rule in rules:
             if not holds:
@@ -84,7 +89,8 @@ class Sample:
     Attributes:
         text: The text without the stop string or the end token, not stripped.
         tokens: Tokens sampled, the end token included.
-        logprob: Sum of the untruncated log-probabilities (temperature 1, no top-p or top-k) of `text`'s tokens.
+        logprob: Sum of the untruncated log-probabilities (temperature 1, no top-p, top-k or grammar) of `text`'s
+            tokens.
         end_logprob: Log-probability of the end token after them, or `None` if the sample did not end by itself.
         finish: `end` (the model ended), `stop` (a stop string), `length` (`max_new_tokens`).
         canonical: Whether `text`'s tokens are those that tokenising prompt and text gives, so that `logprob` is what
@@ -206,6 +212,10 @@ class Engine(Protocol):
 
 def _are_texts(value: object) -> bool:
     return isinstance(value, tuple | list) and all(isinstance(text, str) and text for text in value)
+
+
+def _are_forms(value: object) -> bool:
+    return isinstance(value, tuple) and all(isinstance(form, JsonForm) for form in value)
 
 
 def _is_int(value: object) -> bool:

@@ -21,12 +21,15 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.facts import ModelFacts
+from langchain_consensus.engine.grammar import matches
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from langchain_consensus.engine.grammar import JsonForm
     from langchain_consensus.prompts import Prompt
 
 __all__ = ["FakeEngine"]
@@ -71,12 +74,21 @@ class FakeEngine:
         """What the constructor was told."""
         return self._is_chat
 
+    @property
+    def facts(self) -> ModelFacts:
+        """That it takes tools as it takes chats, and texts of any length."""
+        return ModelFacts(shows_tools=self._is_chat)
+
     def token_ids(self, text: str) -> list[int]:
         """One id a word, the same for the same word."""
         return [int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big") for word in text.split()]
 
+    def written_call(self, name: str, arguments: str) -> str:
+        """A call as the Qwen and Hermes families write it."""
+        return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
+
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
-        """Draws answers from the table with the seed in `settings`."""
+        """Draws answers from the table with the seed in `settings`; under a grammar, among those of its forms."""
         samples = tuple(self._draw(_text(prompt), settings) for prompt in prompts)
         drawn = sum(sample.tokens for group in samples for sample in group)
         read = sum(len(_text(prompt).split()) for prompt in prompts)
@@ -105,7 +117,7 @@ class FakeEngine:
         return self._beliefs[max(known, key=len)] if known else {}
 
     def _draw(self, text: str, settings: SamplingSettings) -> tuple[Sample, ...]:
-        answers = self._answers(text) or {"I do not know": 1.0}
+        answers = _of_form(self._answers(text) or {"I do not know": 1.0}, settings.grammar)
         rng = np.random.default_rng([settings.seed, _number(text)])
         names = list(answers)
         most_probable = max(names, key=lambda name: answers[name])
@@ -117,6 +129,8 @@ class FakeEngine:
 
     def _answer(self, text: str, continuation: str) -> float:
         """Log P(continuation): the belief, or under the incorrect condition what is left of it, shared out."""
+        if continuation.strip() in self._beliefs:
+            return self._query(text, self._beliefs[continuation.strip()])
         answers = self._answers(text)
         belief = answers.get(continuation.strip())
         if belief is None:
@@ -125,12 +139,20 @@ class FakeEngine:
             return math.log(belief)
         return math.log((1 - belief + 1e-6) / (len(answers) - 1 + 1e-6 * len(answers)))
 
+    def _query(self, text: str, answers: Mapping[str, float]) -> float:
+        """Log P(question): the more probable an answer is that the text before it holds, the more probable."""
+        return math.log(max((p for answer, p in answers.items() if answer in text), default=1e-3)) - 1
+
     def _verdict(self, text: str, continuations: tuple[str, ...]) -> list[float] | None:
         """Log P(incorrect word), log P(correct word), or `None` where these are no verdict words."""
         answers = self._answers(text)
         if len(continuations) != _VERDICT_WORDS or not answers or any(c.strip() in answers for c in continuations):
             return None
-        proposed = [answer for answer in answers if answer in text.rpartition("nswer:")[2]]
+        before, _, after = text.rpartition("nswer:")
+        proposed = [answer for answer in answers if answer in after]
+        if "Passages:" in before:
+            # An answer that the passages do not hold is not supported by them.
+            proposed = [answer for answer in proposed if answer in before]
         belief = min(max(answers[max(proposed, key=len)] if proposed else 0.0, 1e-3), 1 - 1e-3)
         return [math.log(_VERDICT_MASS * (1 - belief)), math.log(_VERDICT_MASS * belief)]
 
@@ -148,6 +170,18 @@ def _sample(text: str, logprob: float, settings: SamplingSettings) -> Sample:
         finish="length" if cut else "stop" if places else "end",
         canonical=not cut and not places,
     )
+
+
+def _of_form(answers: Mapping[str, float], grammar: Sequence[JsonForm]) -> Mapping[str, float]:
+    """What is left of `answers` under a grammar, scaled to sum to one again."""
+    if not grammar:
+        return answers
+    left = {answer: p for answer, p in answers.items() if matches(grammar, answer)}
+    if not left:
+        msg = f"Of {sorted(answers)}, no answer in `beliefs` has a form that the grammar allows; add one that has."
+        raise InvalidInputError(msg)
+    total = sum(left.values())
+    return {answer: p / total for answer, p in left.items()}
 
 
 def _text(prompt: Prompt) -> str:

@@ -12,12 +12,8 @@ import torch
 from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
-from langchain_consensus.engine.packed_attention import PackedAttention
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from langchain_consensus.engine.packed_attention import PackedLayout
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Interception", "interception_for"]
 
@@ -45,21 +41,20 @@ class Interception(TorchFunctionMode):
 
 
 def interception_for(
-    device: torch.device, dtype: torch.dtype, *, layout: PackedLayout | None = None, masks: Sequence[torch.Tensor] = ()
+    device: torch.device, dtype: torch.dtype, *, attention: Callable[..., torch.Tensor | None] | None = None
 ) -> Interception:
     """What makes a forward on `device` faster without changing what it computes.
 
     Args:
         device: Where the model is.
         dtype: Of its weights.
-        layout: How the forward's nodes are packed, if they are.
-        masks: The masks of that packing, by which its attention calls are recognised.
+        attention: Stands in for `scaled_dot_product_attention`.
     """
     handlers: dict[Callable[..., Any], Callable[..., torch.Tensor | None]] = {}
     if device.type == "cpu" and dtype == torch.float32 and torch.backends.mkldnn.enabled:
         handlers[linear] = _few_rows
-    if layout is not None and layout.saves_work:
-        handlers[scaled_dot_product_attention] = PackedAttention(layout, masks)
+    if attention is not None:
+        handlers[scaled_dot_product_attention] = attention
     return Interception(handlers)
 
 

@@ -7,9 +7,6 @@ most of them; here each subtree attends to the trunk and to itself. `L` nodes ov
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -18,49 +15,9 @@ from torch.nn.functional import scaled_dot_product_attention
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_consensus.engine.plan import Step
+    from langchain_consensus.engine.sight import PackedLayout
 
-__all__ = ["PackedAttention", "PackedLayout"]
-
-_LEAST_GROUP = 64
-"""Neighbouring subtrees are taken together up to this many nodes: a kernel call has a cost of its own."""
-_WORTH = 0.7
-"""Share of the pairs that must remain for taking subtrees apart to pay for the extra calls and copies."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class PackedLayout:
-    """Where the independent parts of a pack are.
-
-    Attributes:
-        base: Length of the trunk.
-        keep: The first nodes of the pack, which all others see.
-        groups: Start and end in the pack of each part that sees the trunk, the kept nodes and itself.
-        length: `L`.
-    """
-
-    base: int
-    keep: int
-    groups: tuple[tuple[int, int], ...]
-    length: int
-
-    @classmethod
-    def of(cls, step: Step) -> PackedLayout:
-        """The layout of a plan's step, small subtrees taken together."""
-        groups: list[tuple[int, int]] = []
-        for start, end in pairwise((*step.blocks, len(step.nodes))):
-            if groups and end - groups[-1][0] <= _LEAST_GROUP:
-                groups[-1] = (groups[-1][0], end)
-            else:
-                groups.append((start, end))
-        return cls(base=step.base, keep=step.keep, groups=tuple(groups), length=len(step.nodes))
-
-    @cached_property
-    def saves_work(self) -> bool:
-        """Whether the parts have clearly fewer pairs than the whole; copying the shared keys counts as work."""
-        shared = self.base + self.keep
-        pairs = self.keep * shared + sum((shared + end - start) * (end - start + 8) for start, end in self.groups)
-        return pairs < _WORTH * self.length * (self.base + self.length)
+__all__ = ["PackedAttention"]
 
 
 class PackedAttention:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from langchain_consensus.engine.masking import GrammarProcessor
 from langchain_consensus.engine.sampling import Fork
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.engine.base import SamplingSettings
     from langchain_consensus.engine.forest import TokenString
+    from langchain_consensus.engine.masking import TokenGrammar
 
 __all__ = ["draw_plain", "score_plain"]
 
@@ -55,6 +57,7 @@ def draw_plain(
     index: int,
     seed: int,
     end_ids: frozenset[int],
+    grammar: TokenGrammar | None = None,
 ) -> list[Fork]:
     """`settings.n` forks of one prompt by `model.generate`; torch's global random state is put back afterwards."""
     device = model.get_input_embeddings().weight.device
@@ -66,6 +69,7 @@ def draw_plain(
         "top_k": settings.top_k,
         "min_p": settings.min_p or None,
     }
+    follows = [GrammarProcessor(grammar, prompt_length=len(prompt), end_ids=end_ids)] if grammar else []
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         output = model.generate(
@@ -79,6 +83,7 @@ def draw_plain(
             pad_token_id=min(end_ids, default=0),
             return_dict_in_generate=True,
             output_logits=True,
+            logits_processor=follows,
             **(sampling if settings.temperature else {"do_sample": False}),
         )
     logprobs = torch.stack([torch.log_softmax(step.float(), dim=-1) for step in output.logits], dim=1)

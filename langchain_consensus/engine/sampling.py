@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from langchain_consensus.engine.forest import Forest, TokenString
+from langchain_consensus.engine.masking import masked
 from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plan import Plan, make_plan
 from langchain_consensus.engine.prefix_cache import new_beginnings
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from langchain_consensus.engine.base import SamplingSettings
+    from langchain_consensus.engine.masking import TokenGrammar
     from langchain_consensus.engine.network import Network
     from langchain_consensus.engine.prefix_cache import PrefixCache
 
@@ -44,12 +46,14 @@ class Fork:
         ids: Tokens drawn so far, the end token included.
         logprobs: Their untruncated log-probabilities.
         done: Whether it draws no more.
+        grammar: Where it stands in the grammar that it follows, or `None` for any text.
     """
 
     prompt: int
     ids: list[int] = field(default_factory=list)
     logprobs: list[float] = field(default_factory=list)
     done: bool = False
+    grammar: TokenGrammar | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -112,6 +116,7 @@ def draw(
     end_ids: frozenset[int],
     seeds: Sequence[Sequence[int]],
     finished: Callable[[Fork], bool],
+    grammar: TokenGrammar | None = None,
 ) -> tuple[list[list[Fork]], int, int]:
     """Draws `settings.n` forks of each prompt; also returns the tokens that went through the network and the forwards.
 
@@ -122,9 +127,10 @@ def draw(
         end_ids: Tokens that end a fork.
         seeds: For each prompt what its random numbers depend on, so that they do not depend on the batch.
         finished: Called after every token of a fork; says whether a stop string has ended it.
+        grammar: What every fork follows, before its first token; `None` for any text.
     """
     uniforms = [np.random.default_rng(list(seed)).random((settings.n, settings.max_new_tokens)) for seed in seeds]
-    forks = [[Fork(prompt=p) for _ in range(settings.n)] for p in range(len(seeds))]
+    forks = [[Fork(prompt=p, grammar=grammar and grammar.copy()) for _ in range(settings.n)] for p in range(len(seeds))]
     everyone = [(fork, p, uniforms[p][j]) for p, group in enumerate(forks) for j, fork in enumerate(group)]
     _extend(everyone, start.logits, settings, end_ids, finished, rows=[p for _, p, _ in everyone])
     sequence = _Sequence(network, start, forks)
@@ -183,8 +189,9 @@ class _Sequence:
         alive = [row for row, group in enumerate(self.rows) if any(not fork.done for fork in group)]
         if 2 * len(alive) > len(self.rows):
             return
-        index = torch.tensor(alive, device=self.network.device)
-        layers = [(keys[index], values[index]) for keys, values in self.cache.layers_kept()]
+        index = torch.tensor(alive)
+        # Layers may be on different devices.
+        layers = [(k[index.to(k.device)], v[index.to(v.device)]) for k, v in self.cache.layers_kept()]
         self.cache.adopt(layers, length=self.cache.length)
         self.rows = [self.rows[row] for row in alive]
         self.lengths, self.owner = self.lengths[alive], self.owner[alive]
@@ -203,12 +210,22 @@ def _extend(
     """Draws one token for each entry from the row of `logits` that belongs to it."""
     index = torch.tensor(list(rows), device=logits.device)
     uniforms = torch.tensor([u[len(fork.ids)] for fork, _, u in entries], dtype=torch.float64)
-    tokens = _pick(logits, index, uniforms, settings) if settings.temperature else logits.argmax(-1)[index]
+    allowed = _allowed(logits, [fork for fork, _, _ in entries], rows)
+    tokens = _pick(allowed, index, uniforms, settings) if settings.temperature else allowed.argmax(-1)[index]
     logprobs = (logits[index, tokens] - torch.logsumexp(logits, dim=-1)[index]).double().cpu().tolist()
     for (fork, _, _), token, logprob in zip(entries, tokens.tolist(), logprobs, strict=True):
         fork.ids.append(token)
         fork.logprobs.append(logprob)
+        if fork.grammar is not None:
+            fork.grammar.advance(token)
         fork.done = token in end_ids or len(fork.ids) >= settings.max_new_tokens or finished(fork)
+
+
+def _allowed(logits: torch.Tensor, forks: Sequence[Fork], rows: Sequence[int]) -> torch.Tensor:
+    """The logits without the tokens that the forks' grammars rule out."""
+    # Forks share a row before their first token alone, and stand at the same place in the grammar there.
+    grammars = {row: fork.grammar for row, fork in zip(rows, forks, strict=True) if fork.grammar is not None}
+    return masked(logits, [grammars[row] for row in range(len(logits))]) if grammars else logits
 
 
 def truncated(logits: torch.Tensor, settings: SamplingSettings) -> tuple[torch.Tensor, torch.Tensor]:
@@ -247,7 +264,9 @@ def _pick(logits: torch.Tensor, rows: torch.Tensor, uniforms: torch.Tensor, sett
     """The token at which the cumulative probability of `logits[rows]` first exceeds each uniform number."""
     values, tokens = truncated(logits, settings)
     cumulative = torch.softmax(values.double(), dim=-1).cumsum(dim=-1)[rows]
-    threshold = uniforms.to(logits.device) * cumulative[:, -1]
+    total = cumulative[:, -1]
+    # Below the total even after rounding, or the first token without any probability would be drawn.
+    threshold = torch.minimum(uniforms.to(logits.device) * total, torch.nextafter(total, torch.zeros_like(total)))
     columns = torch.searchsorted(cumulative, threshold[:, None], right=True).clamp_(max=values.shape[-1] - 1)
     return tokens[rows].gather(1, columns)[:, 0]
 

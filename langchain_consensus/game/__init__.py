@@ -18,6 +18,7 @@ from langchain_consensus.game.gap import best_response, deviation, gap, potentia
 from langchain_consensus.game.log_time_flow import LogTimeFlow
 from langchain_consensus.game.outcome import Outcome
 from langchain_consensus.game.pikl import PiKL
+from langchain_consensus.game.prior import with_prior
 from langchain_consensus.game.solution import Solution, Trajectory
 from langchain_consensus.game.solver import solve
 
@@ -37,4 +38,5 @@ __all__ = [
     "gap",
     "potential",
     "solve",
+    "with_prior",
 ]

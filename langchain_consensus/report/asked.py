@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from langchain_consensus.game import Correctness
-from langchain_consensus.prompts import ChatPrompt
+from langchain_consensus.prompts import ChatPrompt, Wording
 from langchain_consensus.report.texts import log_probability, percent, quoted, visible
 
 if TYPE_CHECKING:
@@ -41,8 +41,13 @@ class Asked:
 
 
 def asked_of(ranking: Ranking) -> tuple[Asked, ...]:
-    """Both conditions of the generator, then the judge's prompt for every string of every candidate."""
+    """Both conditions of the generator, then the judge's prompt for every string of every candidate.
+
+    Empty for a ranking of documents, which is no answer to a question.
+    """
     wording, question = ranking.used_wording, ranking.question
+    if not isinstance(wording, Wording):
+        return ()
     generator = [
         Asked(
             title=f"Generator, asked for the {name} answer",

@@ -6,7 +6,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 
 from langchain_consensus.candidates import exact_text, given, normalised_text, sampled
-from langchain_consensus.engine import SamplingSettings, Usage
+from langchain_consensus.engine import JsonForm, SamplingSettings, Usage
 from langchain_consensus.errors import EngineError, InvalidInputError
 from langchain_consensus.prompts import Question, wording_named
 from tests.engines import CAPITAL, SUM, RecordingEngine, TableEngine, drawn
@@ -156,6 +156,15 @@ def test_a_question_without_a_visible_draw_is_an_error_that_says_what_to_raise()
         draw(drawn(" "), drawn(""))
 
 
+def test_a_wording_that_answers_by_letter_is_refused_before_anything_is_drawn():
+    ask = "{question} {choices} {condition}"
+    lettered = QA.model_copy(update={"name": "letters", "ask": ask, "answer_as": "letter"})
+    engine = RecordingEngine()
+    with pytest.raises(InvalidInputError, match=r"'letters' answers by letter.*give the options as `candidates`"):
+        sampled(engine, lettered, [Question(text=CAPITAL, choices=("a", "b"))], SamplingSettings(n=5))
+    assert not engine.sample_calls
+
+
 def test_all_questions_are_drawn_in_one_call_under_the_correct_condition():
     engine = RecordingEngine()
     questions = [Question(text=CAPITAL), Question(text=SUM)]
@@ -170,3 +179,28 @@ def test_the_cost_of_a_call_is_shared_out_to_its_questions():
     # 7 tokens over 2 questions: 3 and 4.
     found = sampled(TableEngine({}, [[drawn("a")], [drawn("b")]]), QA, [WHY, WHY], SamplingSettings(n=1))
     assert [one.usage.sampled_tokens for one in found] == [3, 4]
+
+
+# --- under a grammar ---
+
+NUMBER = (JsonForm(schema='{"type": "integer"}'),)
+
+
+def draw_numbers(*samples):
+    (found,) = sampled(
+        TableEngine({}, [samples]), QA, [WHY], SamplingSettings(n=len(samples), grammar=NUMBER, max_new_tokens=2)
+    )
+    return found
+
+
+def test_a_draw_that_was_cut_before_it_had_the_grammar_s_form_is_no_candidate():
+    found = draw_numbers(drawn("12"), drawn("3", finish="length"), drawn("4", finish="stop"))
+    assert [candidate.text for candidate in found.items] == ["12"]
+    assert (found.unfinished, found.cut, found.empty) == (2, 0, 0)
+
+
+def test_with_no_complete_draw_the_error_says_what_to_raise():
+    with pytest.raises(
+        EngineError, match="None of the 2 samples for 'Why\\?' is complete under the grammar; raise `max"
+    ):
+        draw_numbers(drawn("1", finish="length"), drawn("2", finish="length"))

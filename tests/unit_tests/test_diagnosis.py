@@ -1,5 +1,7 @@
 """When a reader is told not to trust a view. Each threshold is met from both sides."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -76,3 +78,9 @@ def test_probabilities_of_zero_raise_no_numerical_warning():
     assert said(generator=[[-1, -np.inf], [-2, -np.inf]]) == ()
     (warning,) = said(generator=[[-np.inf, -np.inf], [-1, -2]])  # both contrasts are infinite: no difference
     assert warning.startswith("Asking for an incorrect answer hardly changes the generator")
+
+
+def test_draws_that_were_cut_under_a_grammar_are_counted():
+    two = replace(given("Why?", ["1", "2"]), unfinished=3)
+    (warning,) = said(candidates=two)
+    assert warning.startswith("3 draws were cut before they were complete under the grammar and left out;")

@@ -74,9 +74,28 @@ def test_without_peers_the_engine_runs_alone(data):
     assert "padded" not in result.stdout
 
 
+def test_a_run_without_time_says_what_is_left_and_the_next_one_completes_it(data, tmp_path):
+    args = ("--data", data, "--questions", 1, "--workload", "arc", "--peer", "padded", "--out", tmp_path / "b.jsonl")
+    stopped = bench(*args, "--repeats", 2, "--minutes", 1e-6)
+    assert stopped.exit_code == 0, stopped.stderr
+    assert "arc: no complete round yet" in stopped.stdout
+    completed = bench(*args, "--repeats", 2)
+    assert completed.exit_code == 0, completed.stderr
+    assert "medians of 2 complete rounds" in completed.stdout
+    lines = [json.loads(line) for line in (tmp_path / "b.jsonl").read_text().splitlines()]
+    assert [(one["round"], one["method"]) for one in lines if one["kind"] == "timing"] == [
+        (1, "ours"), (1, "padded"), (2, "ours"), (2, "padded"),
+    ]  # fmt: skip
+    other = bench(*args[:-2], "--out", tmp_path / "b.jsonl", "--token-budget", 64)
+    assert other.exit_code == 2
+    assert "token budget None, now 64" in other.stderr
+
+
 @pytest.mark.parametrize(
     ("args", "said"),
     [
+        (("--minutes", 0), "`minutes` is 0"),
+        (("--out", "/nowhere/b.jsonl"), "no folder /nowhere"),
         (("--workload", "chess"), "`workload` is 'chess'"),
         (("--peer", "vllm"), "`peer` is 'vllm'"),
         (("--peer", "none", "--peer", "padded"), "`none` alone"),

@@ -8,15 +8,19 @@ import pytest
 import torch
 from bench_data import shrink, tiny_subject, write_sets
 
+from langchain_consensus.benchmarks.calibration import calibrated
 from langchain_consensus.benchmarks.checks import check_forest, largest_difference
+from langchain_consensus.benchmarks.entries import Timing, Trial
+from langchain_consensus.benchmarks.journal import Journal
 from langchain_consensus.benchmarks.limits import measured_rates, sampling_work, scoring_work
 from langchain_consensus.benchmarks.measure import Counter, PeakMemory, measured
 from langchain_consensus.benchmarks.methods import OursSampling, OursScoring, canonical_draws
 from langchain_consensus.benchmarks.peers import Generate, Harness, Padded
-from langchain_consensus.benchmarks.race import calibrated
 from langchain_consensus.benchmarks.requests import distinct_strings
 from langchain_consensus.benchmarks.workloads import arc, rag, sample
 from langchain_consensus.errors import EngineError
+
+NO_WORK = {"peak_bytes": 0, "tokens": 0, "head_rows": 0, "forwards": 0}
 
 
 @pytest.fixture
@@ -124,20 +128,37 @@ def test_peak_memory_sees_what_is_freed_again(subject):
     assert 60e6 < memory.peak_bytes < 200e6
 
 
-def test_calibration_picks_a_size_that_fits_and_reports_what_it_tried(scoring, subject, monkeypatch):
-    strings = scoring[1][:24]
-    lengths = [len(s.prefix) for s in strings]
-
+def calibrated_in(journal, strings, subject):
     def make(items, size):
         return Padded(subject=subject, strings=items, batch_size=size)
 
-    found = calibrated(make, strings, lengths)
+    lengths = [len(s.prefix) for s in strings]
+    return calibrated(make, strings, lengths, workload="rag", method="padded", journal=journal)
+
+
+def test_calibration_picks_a_size_that_fits_and_reports_what_it_tried(scoring, subject, monkeypatch):
+    strings = scoring[1][:24]
+    found = calibrated_in(Journal(None, {}), strings, subject)
     assert set(found.tried) == {1, 4, 16}  # 24 strings: 32 would be no batch of its own
     assert found.batch_size in found.tried
-    monkeypatch.setattr("langchain_consensus.benchmarks.race._free_bytes", lambda: 5 * make(strings, 1).bytes_needed())
-    assert set(calibrated(make, strings, lengths).tried) == {1, 4}
-    monkeypatch.setattr("langchain_consensus.benchmarks.race._free_bytes", lambda: 0)
-    assert calibrated(make, strings, lengths).batch_size is None
+    assert found.expected == pytest.approx(found.tried[found.batch_size])
+    needed = Padded(subject=subject, strings=strings, batch_size=1).bytes_needed()
+    monkeypatch.setattr("langchain_consensus.benchmarks.calibration._free_bytes", lambda: 5 * needed)
+    assert set(calibrated_in(Journal(None, {}), strings, subject).tried) == {1, 4}
+    monkeypatch.setattr("langchain_consensus.benchmarks.calibration._free_bytes", lambda: 0)
+    assert calibrated_in(Journal(None, {}), strings, subject).batch_size is None
+
+
+def test_a_calibration_goes_on_where_it_was_and_does_not_change_its_mind_once_turns_are_timed(scoring, subject):
+    journal, strings = Journal(None, {}), scoring[1][:24]
+    for batch, seconds in ((1, 9.0), (4, 1e-9)):
+        journal.add(Trial(workload="rag", method="padded", batch=batch, items=24, seconds=seconds))
+    found = calibrated_in(journal, strings, subject)
+    assert (found.tried[1], found.batch_size, set(found.tried)) == (9.0, 4, {1, 4, 16})
+    settled = Journal(None, {})
+    settled.add(Trial(workload="rag", method="padded", batch=16, items=24, seconds=5.0))
+    settled.add(Timing(workload="rag", method="padded", batch=16, round=1, seconds=1.0, **NO_WORK))
+    assert calibrated_in(settled, strings, subject).tried == {16: 5.0}
 
 
 def test_the_limit_s_work_by_hand(tmp_path, monkeypatch, subject):

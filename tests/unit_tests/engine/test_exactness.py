@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from langchain_consensus.engine.attention import MaskedAttention
 from langchain_consensus.engine.forest import Forest, TokenString
 from langchain_consensus.engine.network import Network
 from langchain_consensus.engine.plain import score_plain
@@ -95,7 +96,7 @@ def test_the_self_check_accepts_what_is_exact(name):
 
 def test_the_self_check_notices_a_model_that_ignores_the_mask(monkeypatch):
     network = Network(tiny_model("llama"))
-    monkeypatch.setattr(Network, "_additive", lambda self, visible: torch.zeros(visible[:, None].shape))
+    monkeypatch.setattr(MaskedAttention, "_additive", lambda self, visible, *_: torch.zeros(visible[:, None].shape))
     with torch.inference_mode():
         assert packing_error(network) > 1e-2
 
@@ -109,8 +110,8 @@ def test_plain_batches_score_the_same():
 @pytest.mark.parametrize("name", ["llama", "gemma3_window_shorter_than_input", "gpt2_absolute_positions"])
 @pytest.mark.parametrize("worth", [0.0, 1e9])
 def test_attention_taken_apart_equals_attention_over_the_whole_pack(name, worth, monkeypatch):
-    monkeypatch.setattr("langchain_consensus.engine.packed_attention._WORTH", worth)
-    monkeypatch.setattr("langchain_consensus.engine.packed_attention._LEAST_GROUP", 8)
+    monkeypatch.setattr("langchain_consensus.engine.sight._WORTH", worth)
+    monkeypatch.setattr("langchain_consensus.engine.sight._LEAST_GROUP", 8)
     model, strings = tiny_model(name), strings_like_a_call(seed=5)
     reference = one_at_a_time(model, strings)
     for tokens in (1000, 60):
