@@ -25,10 +25,14 @@ def play(
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
     cache_dir: options.CacheDir = None,
+    base_url: options.BaseUrl = None,
+    tokenizer: options.Tokenizer = None,
+    api_key: options.ApiKey = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Serves a page, to this machine alone, on which one asks and watches the game. Ctrl-C ends it."""
     del verbose  # its callback has done the work
+    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.pipeline import RunSettings
     from langchain_consensus.cli.play_job import serve
     from langchain_consensus.engine.base import SamplingSettings
@@ -43,6 +47,7 @@ def play(
         token_budget=token_budget,
         cache_dir=cache_dir,
         min_confidence=None,
+        server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     sampling = SamplingSettings(
         n=n, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed

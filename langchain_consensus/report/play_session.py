@@ -11,7 +11,6 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus import candidates as step_1
 from langchain_consensus.errors import ConsensusError, InvalidInputError
 from langchain_consensus.game import Equilibrium, LogTimeFlow
 from langchain_consensus.prompts import Question
@@ -95,10 +94,9 @@ class PlaySession:
             return
         try:
             yield Event(name="drawing", data={"draws": draws})
-            engine, wording = self._consensus.engine, self._consensus.used_wording()
             before = time.perf_counter()
             sampling = replace(self._consensus.sampling, n=draws)
-            [drawn] = step_1.sampled(engine, wording, [question], sampling, answer_key=self._consensus.answer_key)
+            [drawn] = replace(self._consensus, sampling=sampling).draw([question])
             texts = [{"text": visible(shortened(one.text)), "draws": one.draws} for one in drawn.items]
             yield Event(name="candidates", data={"candidates": texts, "seconds": time.perf_counter() - before})
             [ranking] = self._consensus.rank([drawn])

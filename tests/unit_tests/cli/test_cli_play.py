@@ -79,5 +79,6 @@ def test_a_port_that_is_none_is_refused():
 def test_its_options_have_the_defaults_of_ask():
     ours, theirs = (inspect.signature(command).parameters for command in (play, ask))
     assert set(ours) - set(theirs) == {"port", "browser"}
+    assert set(theirs) - set(ours) == {"question", "context", "rule", "solver", "min_confidence", "as_json"}
     for name in set(ours) & set(theirs):
         assert ours[name].default == theirs[name].default, name
