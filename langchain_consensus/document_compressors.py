@@ -6,24 +6,26 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentCompressor, Document
-from langchain_core.runnables import run_in_executor
 from pydantic import ConfigDict, Field, field_validator
 
-from langchain_consensus.batched import BatchedRunnable
-from langchain_consensus.document_results import DocumentResult, document_results
+from langchain_consensus.batched import BatchedRunnable, no_options
+from langchain_consensus.document_results import DocumentResult, document_results, with_evidence
+from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.passages import split
 from langchain_consensus.relevance import Shortlist
 from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
 from langchain_consensus.reranking import Reranking
 from langchain_consensus.retriever_prior import RANK, standardised
 from langchain_consensus.settings import GameSettings
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
 
-__all__ = ["ConsensusReranker", "DocumentRanking"]
+    from langchain_consensus.observation import Observer
+
+__all__ = ["ConsensusReranker", "DocumentRanking", "check_search"]
 
 _KEYS = {"query", "documents"}
 
@@ -97,41 +99,55 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         Raises:
             InvalidInputError: A document or the query is no text, or a document lacks the prior's score.
         """
-        return self.compress_batch([(query, documents)])[0]
+        return self.compress_batch([(query, documents)], StepRuns([None]))[0]
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
     ) -> list[Document]:
         """As `compress_documents`, in a worker thread."""
-        return await run_in_executor(None, self.compress_documents, documents, query, callbacks)
+        return await in_worker(self.engine, self.compress_documents, documents, query, callbacks)
 
     def rerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """The evidence for every document that is relevant, best first; as `compress_documents`, for texts too."""
-        return self._kept(self._results([(query, documents)])[0])
+        return self.relevant(self.rank_all([(query, documents)], StepRuns([None]))[0])
+
+    def relevant(self, results: Sequence[DocumentResult]) -> list[DocumentResult]:
+        """Those of one query's results that are at least at `min_score`, and of them the first `top_n`."""
+        least = 0.0 if self.min_score is None else self.min_score
+        return [result for result in results if result.relevance_score >= least][: self.top_n]
 
     async def arerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
         """As `rerank`, in a worker thread."""
-        return await run_in_executor(None, self.rerank, documents, query)
+        return await in_worker(self.engine, self.rerank, documents, query)
 
     def as_runnable(self) -> DocumentRanking:
         """The reranker as a link of a chain: `{"query": ..., "documents": [...]}` in, documents out."""
         return DocumentRanking(reranker=self)
 
-    def compress_batch(self, searches: Sequence[tuple[str, Sequence[Document]]]) -> list[list[Document]]:
+    def compress_batch(
+        self, searches: Sequence[tuple[str, Sequence[Document]]], observer: Observer | None = None
+    ) -> list[list[Document]]:
         """As `compress_documents` for many (query, documents) at once: one call of the engine."""
         for query, documents in searches:
-            _check(documents, query, kinds=(Document,))
+            check_search(documents, query)
         return [
-            [_with_evidence(documents[result.index], result) for result in self._kept(results)]
-            for (_, documents), results in zip(searches, self._results(searches), strict=True)
+            [with_evidence(documents[result.index], result) for result in self.relevant(results)]
+            for (_, documents), results in zip(searches, self.rank_all(searches, observer), strict=True)
         ]
 
-    def _results(self, searches: Sequence[tuple[str, Sequence[str | Document]]]) -> list[list[DocumentResult]]:
-        """The evidence for every document of every query; one call of the engine. Without documents there is none."""
+    def rank_all(
+        self, searches: Sequence[tuple[str, Sequence[str | Document]]], observer: Observer | None = None
+    ) -> list[list[DocumentResult]]:
+        """The evidence for every document of many (query, documents), relevant or not, best first.
+
+        One call of the engine; without any documents none.
+        """
         for query, documents in searches:
-            _check(documents, query, kinds=(str, Document))
+            check_search(documents, query, kinds=(str, Document))
         filled = [(query, documents) for query, documents in searches if documents]
-        reranking = Reranking(engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver)
+        reranking = Reranking(
+            engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver, observer=observer
+        )
         found = iter(reranking.rank([self._shortlist(query, documents) for query, documents in filled]))
         return [document_results(next(found)) if documents else [] for _, documents in searches]
 
@@ -147,26 +163,30 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
             return None
         return tuple(self.prior_weight * z for z in standardised(documents, self.prior))
 
-    def _kept(self, results: list[DocumentResult]) -> list[DocumentResult]:
-        least = 0.0 if self.min_score is None else self.min_score
-        return [result for result in results if result.relevance_score >= least][: self.top_n]
-
 
 class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
     """A `ConsensusReranker` as a runnable; a batch of queries is one batch on the device."""
 
     reranker: ConsensusReranker
 
-    def _many(self, inputs: Sequence[Mapping[str, Any]]) -> list[list[Document]]:
+    @property
+    def _engine(self) -> Any:
+        return self.reranker.engine
+
+    def _many(
+        self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer
+    ) -> list[list[Document]]:
+        no_options(options)
         for one in inputs:
             if not isinstance(one, Mapping) or set(one) != _KEYS:
                 given = list(one) if isinstance(one, Mapping) else type(one).__name__
                 msg = f"The input is {given}; it must be a mapping with `query` and `documents`, and nothing else."
                 raise InvalidInputError(msg)
-        return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs])
+        return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs], observer)
 
 
-def _check(documents: Any, query: Any, *, kinds: tuple[type, ...]) -> None:
+def check_search(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...] = (Document,)) -> None:
+    """Raises `InvalidInputError` unless `query` is a visible text and `documents` a list of visible `kinds`."""
     if not isinstance(query, str) or not query.strip():
         msg = f"`query` is {query!r}; it must be a text with at least one visible character."
         raise InvalidInputError(msg)
@@ -185,8 +205,3 @@ def _check(documents: Any, query: Any, *, kinds: tuple[type, ...]) -> None:
 
 def _text(document: str | Document) -> str:
     return document if isinstance(document, str) else document.page_content
-
-
-def _with_evidence(document: Document, result: DocumentResult) -> Document:
-    added = {"relevance_score": result.relevance_score, EVIDENCE: result.model_dump(mode="json")}
-    return document.model_copy(update={"metadata": {**document.metadata, **added}})

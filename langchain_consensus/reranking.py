@@ -17,6 +17,7 @@ from langchain_consensus import relevance as step_2
 from langchain_consensus.candidates import Candidate, Candidates, Member
 from langchain_consensus.diagnosis import warnings_of_documents
 from langchain_consensus.game import ConsensusGame, PiKL, solve, with_prior
+from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question
 from langchain_consensus.ranking import Rule
 from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.engine.base import Engine
     from langchain_consensus.game import Solver
+    from langchain_consensus.observation import Observer
     from langchain_consensus.passages import Passage
     from langchain_consensus.ranking import Ranking
     from langchain_consensus.relevance import DocumentViews, Shortlist
@@ -59,31 +61,36 @@ class Reranking:
             a chat template, `relevance_text` for one without.
         rule: By which score the documents are ranked.
         solver: How the game is solved.
+        observer: Is told of every step, when it begins and when it ends; see `observation`.
     """
 
     engine: Engine
     wording: RelevanceWording | str = "auto"
     rule: Rule = Rule.ER_DISCRIMINATOR
     solver: Solver = field(default_factory=PiKL)
+    observer: Observer | None = None
 
     def rank(self, batch: Sequence[Shortlist]) -> list[RankedShortlist]:
         """Ranks the documents of every query; one call of the engine and one of the solver for the whole batch."""
         if not batch:
             return []
-        wording = self.used_wording()
-        found = step_2.scored(self.engine, wording, batch)
-        solution = solve(self.game([one.views for one in found], batch), self.solver)
-        rankings = [
-            step_4.ranked(
-                _candidates(shortlist, one),
-                one.views,
-                solution[i],
-                rule=self.rule,
-                wording=wording,
-                model=self.engine.name,
-            )
-            for i, (shortlist, one) in enumerate(zip(batch, found, strict=True))
-        ]
+        wording, sizes = self.used_wording(), tuple(len(one.documents) for one in batch)
+        with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
+            found = step_2.scored(self.engine, wording, batch)
+            done(usages=[one.views.usage for one in found])
+        with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
+            solution = solve(self.game([one.views for one in found], batch), self.solver)
+            rankings = [
+                step_4.ranked(
+                    _candidates(shortlist, one),
+                    one.views,
+                    solution[i],
+                    rule=self.rule,
+                    wording=wording,
+                    model=self.engine.name,
+                )
+                for i, (shortlist, one) in enumerate(zip(batch, found, strict=True))
+            ]
         return [
             RankedShortlist(
                 ranking=replace(ranking, warnings=warnings_of_documents(one.views, wording)),

@@ -12,6 +12,7 @@ from langchain_consensus.cli.eval import evaluate
 from langchain_consensus.cli.exits import OneLineErrors
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.cli.models import models
+from langchain_consensus.cli.probe import probe
 from langchain_consensus.cli.rank import rank
 from langchain_consensus.cli.report import report
 
@@ -28,6 +29,7 @@ app.command()(rank)
 app.command()(explain)
 app.command()(models)
 app.command()(bench)
+app.command()(probe)
 app.command("eval")(evaluate)
 app.command()(report)
 

@@ -50,10 +50,15 @@ def evaluate(
     baseline: Annotated[str, typer.Option(help="The method that others are compared with.")] = "generator",
     batch_size: Annotated[int, typer.Option(help="Items scored in one call.")] = 8,
     model: options.Model = options.DEFAULT_MODEL,
-    engine: Annotated[str, typer.Option(help="local or server.", rich_help_panel="The model")] = "local",
-    base_url: Annotated[
-        str | None, typer.Option(help="The server's address, for --engine server.", rich_help_panel="The model")
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="local or server.", show_default="server with --base-url, else local", rich_help_panel="The model"
+        ),
     ] = None,
+    base_url: options.BaseUrl = None,
+    tokenizer: options.Tokenizer = None,
+    api_key: options.ApiKey = None,
     dtype: options.Dtype = "auto",
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
@@ -66,6 +71,7 @@ def evaluate(
     again continues what was interrupted; where all scores are there, no model is loaded. See `report` for tables.
     """
     del verbose  # its callback has done the work
+    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.eval_job import EvalJob, Overrides
     from langchain_consensus.cli.eval_model import EvalModel
 
@@ -82,7 +88,7 @@ def evaluate(
         model=EvalModel(
             name=model,
             engine=engine,
-            base_url=base_url,
+            server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
             dtype=dtype,
             device_map=device_map,
             token_budget=token_budget,

@@ -1,5 +1,7 @@
 """Long documents are cut into passages that fit, at the best place, and nothing is lost."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,7 +46,7 @@ def test_passages_fit_and_follow_each_other_and_hold_every_visible_character(tex
     assert all(0 < len(passage.text) <= most for passage in found)
     assert all(text[passage.start : passage.end].strip() == passage.text for passage in found)
     assert "".join("".join(passage.text.split()) for passage in found) == "".join(text.split())
-    assert all(before.end <= after.start for before, after in zip(found, found[1:], strict=False))
+    assert all(before.end <= after.start for before, after in pairwise(found))
 
 
 @pytest.mark.parametrize("separator", [" ", "", "\n\n", ". "])
