@@ -38,8 +38,8 @@ def make_engine(
     device_map: str | None,
     token_budget: int,
     cache_dir: Path | None,
-    server: ServerSettings | None = None,
     prefix_cache_bytes: int = 128 * 2**20,
+    server: ServerSettings | None = None,
 ) -> Engine:
     """The engine of a local model, or of one on a server; nothing is loaded and nothing is sent.
 
