@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from langchain_consensus.cli.eval_run import EvalRun, score_and_summarise
 from langchain_consensus.cli.exits import FAILED
+from langchain_consensus.cli.extras import require
 from langchain_consensus.engine.base import SamplingSettings
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.items import check_prompts, items_of, shuffled
@@ -84,7 +85,9 @@ class EvalJob:
 
         Raises:
             InvalidInputError: If one of them breaks a rule.
+            MissingDependencyError: If the extra `eval` is not installed.
         """
+        require("eval", "scipy", "sklearn")
         tasks = [self.overrides.applied(task_named(name)) for name in self.tasks]
         named = [evaluation_wording(name) for name in self.wordings]
         rows = [rows_of(task, self.data) for task in tasks]

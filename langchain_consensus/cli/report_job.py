@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from langchain_consensus.cli.extras import require
 from langchain_consensus.cli.show import print_lines, say
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.across import compared_runs
 from langchain_consensus.evaluation.classes import LENGTHS
 from langchain_consensus.evaluation.methods import method_named
@@ -52,11 +52,7 @@ class ReportJob:
             InvalidInputError: If a file is missing or damaged.
             MissingDependencyError: If the extra `eval` is not installed.
         """
-        needed = ("scipy", "sklearn", *(["matplotlib"] if self.plots is not None else []))
-        missing = [name for name in needed if importlib.util.find_spec(name) is None]
-        if missing:
-            msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[eval]"'
-            raise MissingDependencyError(msg)
+        require("eval", "scipy", "sklearn", *(["matplotlib"] if self.plots is not None else []))
         runs = [read_run(path) for path in _files(self.results)]
         length = cast("Length | None", self.length)
         summaries = [summarised(run, baseline=self.baseline, length=length) for run in runs]

@@ -1,6 +1,7 @@
 """`eval` and `report` as a user runs them: files, tables, resumption and one-line errors."""
 
 import gzip
+import importlib.util
 import json
 import random
 import re
@@ -332,3 +333,12 @@ def test_a_server_is_asked_where_there_is_an_address_and_the_summary_says_so(dat
     found = {name: summary["settings"][name] for name in ("engine", "model", "tokenizer", "model_hash")}
     assert found == {"engine": "server", "model": "org/model", "tokenizer": "org/tokenizer", "model_hash": None}
     assert evaluate(data, tmp_path / "out", *args, "--engine", "server").code == 0
+
+
+def test_without_the_extra_both_commands_say_what_to_install(data, tmp_path, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "scipy" else real(name, *rest))
+    for ran in (evaluate(data, tmp_path / "out"), run("report", tmp_path)):
+        assert ran.code == 2
+        assert ran.err == 'error: scipy is not installed; run: pip install "langchain-consensus[eval]"\n'
+    assert not (tmp_path / "out").exists()
