@@ -226,6 +226,7 @@ def test_scores_of_other_settings_are_not_continued_and_nothing_is_overwritten(d
         (["--n", "0"], "`n` is 0"),
         (["--shots", "3"], "no file of few-shot examples"),
         (["--baseline", "best"], "`baseline` is 'best'"),
+        (["--baseline", "majority"], "`baseline` is 'majority', which needs draws"),
         (["--engine", "cloud"], "`engine` is 'cloud'; it must be one of local, server"),
         (["--engine", "server"], "`engine` is 'server'; a server needs --base-url"),
         (["--engine", "local", "--base-url", "http://localhost:8000"], "a local model has none"),
