@@ -66,7 +66,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
     """What the retriever thinks of the documents: `"rank"` (the order in which they come), the name of the metadata
     field that holds its score (higher is better), or `None` to leave it out."""
     prior_weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    """Log-odds of relevance for one standard deviation of the retriever's scores over the documents of the query."""
+    """How much the prior counts; at 1 as much as each of the model's two views (see `game.with_prior`)."""
 
     @field_validator("wording")
     @classmethod
@@ -146,7 +146,12 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
             check_search(documents, query, kinds=(str, Document))
         filled = [(query, documents) for query, documents in searches if documents]
         reranking = Reranking(
-            engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver, observer=observer
+            engine=self.engine,
+            wording=self.wording,
+            rule=self.rule,
+            solver=self.solver,
+            prior_weight=self.prior_weight,
+            observer=observer,
         )
         found = iter(reranking.rank([self._shortlist(query, documents) for query, documents in filled]))
         return [document_results(next(found)) if documents else [] for _, documents in searches]
@@ -161,7 +166,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
     def _prior(self, documents: Sequence[str | Document]) -> tuple[float, ...] | None:
         if self.prior is None:
             return None
-        return tuple(self.prior_weight * z for z in standardised(documents, self.prior))
+        return tuple(standardised(documents, self.prior))
 
 
 class DocumentRanking(RankingRunnable[Mapping[str, Any], list[Document]]):

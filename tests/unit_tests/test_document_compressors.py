@@ -153,14 +153,14 @@ def game_of(found):
 
 
 @pytest.mark.parametrize("prior", ["rank", "score"])
-def test_the_prior_multiplies_the_anchors_by_the_exponential_of_the_standardised_score(recording_engine, prior):
+def test_the_prior_moves_the_anchors_by_the_standardised_score(recording_engine, prior):
     documents = DOCUMENTS[:3]
     reranker = ConsensusReranker.from_engine(recording_engine, prior=prior, prior_weight=2.5, solver=PiKL(steps=300))
     found = reranker.rerank(documents, CAPITAL)
-    log_odds = 2.5 * np.array(standardised(documents, prior))
-    solution = solve(with_prior(game_of(found), [log_odds]), PiKL(steps=300))
+    evidence = standardised(documents, prior)
+    solution = solve(with_prior(game_of(found), [evidence], weight=2.5), PiKL(steps=300))
     for one in found:
-        assert one.prior == pytest.approx(log_odds[one.index])
+        assert one.prior == pytest.approx(evidence[one.index])
         assert one.scores[Rule.ER_DISCRIMINATOR] == pytest.approx(solution.discriminator_policy[1, one.index])
         assert one.scores[Rule.ER_GENERATOR] == pytest.approx(solution.generator_policy[1, one.index])
 
