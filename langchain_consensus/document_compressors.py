@@ -197,7 +197,7 @@ def refuse_options(options: Mapping[str, Any]) -> None:
         raise InvalidInputError(msg)
 
 
-def check_search(documents: Any, query: Any, *, kinds: tuple[type, ...] = (Document,)) -> None:
+def check_search(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...] = (Document,)) -> None:
     """Raises `InvalidInputError` unless `query` is a visible text and `documents` a list of visible `kinds`."""
     if not isinstance(query, str) or not query.strip():
         msg = f"`query` is {query!r}; it must be a text with at least one visible character."
