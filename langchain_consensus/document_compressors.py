@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
+from langchain_consensus.batched import BatchedRunnable, no_options
 from langchain_consensus.document_results import DocumentResult, document_results, with_evidence
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.passages import split
-from langchain_consensus.ranked import RankingRunnable
 from langchain_consensus.relevance import Shortlist
 from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
 from langchain_consensus.reranking import Reranking
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.observation import Observer
 
-__all__ = ["ConsensusReranker", "DocumentRanking", "check_search", "refuse_options"]
+__all__ = ["ConsensusReranker", "DocumentRanking", "check_search"]
 
 _KEYS = {"query", "documents"}
 
@@ -169,7 +169,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         return tuple(standardised(documents, self.prior))
 
 
-class DocumentRanking(RankingRunnable[Mapping[str, Any], list[Document]]):
+class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
     """A `ConsensusReranker` as a runnable; a batch of queries is one batch on the device."""
 
     reranker: ConsensusReranker
@@ -178,23 +178,16 @@ class DocumentRanking(RankingRunnable[Mapping[str, Any], list[Document]]):
     def _engine(self) -> Any:
         return self.reranker.engine
 
-    def _results(
+    def _many(
         self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer
     ) -> list[list[Document]]:
-        refuse_options(options)
+        no_options(options)
         for one in inputs:
             if not isinstance(one, Mapping) or set(one) != _KEYS:
                 given = list(one) if isinstance(one, Mapping) else type(one).__name__
                 msg = f"The input is {given}; it must be a mapping with `query` and `documents`, and nothing else."
                 raise InvalidInputError(msg)
         return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs], observer)
-
-
-def refuse_options(options: Mapping[str, Any]) -> None:
-    """Raises `InvalidInputError` if a call has any option."""
-    if options:
-        msg = f"`{sorted(options)[0]}` is no option of a call; make one with other fields instead."
-        raise InvalidInputError(msg)
 
 
 def check_search(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...] = (Document,)) -> None:

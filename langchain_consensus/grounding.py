@@ -13,13 +13,13 @@ from langchain_core.documents import Document
 from langchain_core.runnables import Runnable, RunnableParallel, RunnablePassthrough
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from langchain_consensus.document_compressors import ConsensusReranker, check_search, refuse_options
+from langchain_consensus.batched import BatchedRunnable, no_options
+from langchain_consensus.document_compressors import ConsensusReranker, check_search
 from langchain_consensus.document_results import DocumentResult, with_evidence
 from langchain_consensus.engine import Usage
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording
-from langchain_consensus.ranked import RankingRunnable
 from langchain_consensus.results import ConsensusResult, UsageResult
 from langchain_consensus.settings import SamplingFields
 from langchain_consensus.support import Answered, Support, supports
@@ -84,7 +84,7 @@ def grounded_qa(
     return chain.with_types(input_type=str, output_type=GroundedAnswer)
 
 
-class GroundedAnswering(SamplingFields, RankingRunnable[Mapping[str, Any], GroundedAnswer]):
+class GroundedAnswering(SamplingFields, BatchedRunnable[Mapping[str, Any], GroundedAnswer]):
     """`grounded_qa` after the retriever: `{"question": ..., "documents": [...]}` in, a `GroundedAnswer` out."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
@@ -106,10 +106,10 @@ class GroundedAnswering(SamplingFields, RankingRunnable[Mapping[str, Any], Groun
     def _engine(self) -> Any:
         return self.engine
 
-    def _results(
+    def _many(
         self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer
     ) -> list[GroundedAnswer]:
-        refuse_options(options)
+        no_options(options)
         for one in inputs:
             if not isinstance(one, Mapping) or set(one) != _KEYS:
                 given = list(one) if isinstance(one, Mapping) else type(one).__name__

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
+from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseLLM
 from langchain_core.outputs import GenerationChunk, LLMResult
+from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
@@ -16,6 +18,7 @@ from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import in_pieces, to_generations
 from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.results import ConsensusResult
+from langchain_consensus.saving import written
 from langchain_consensus.settings import SamplingFields
 from langchain_consensus.tracing import StepRuns
 
@@ -25,7 +28,9 @@ if TYPE_CHECKING:
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
+    from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.prompt_values import PromptValue
+    from langchain_core.runnables import RunnableConfig
 
     from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
@@ -103,6 +108,55 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         prompts = [self._convert_input(one).to_string() for one in inputs]
         return self.overridden(overrides).rank(prompts, stop, observer=observer)
 
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Yes, where the engine was made from a model id; see `saving`."""
+        return True
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """The settings, ids and numbers; never weights."""
+        return written(self)
+
+    # --- many prompts ---
+
+    def batch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        """As in `BaseLLM`; with `return_exceptions` a prompt that fails takes no other with it."""
+        if not return_exceptions or _is_sliced(config):
+            return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        try:
+            return super().batch(inputs, config, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            if len(inputs) == 1:
+                return cast("list[str]", [error])
+        alone = zip(inputs, get_config_list(config, len(inputs)), strict=True)
+        return [self.batch([one], own, return_exceptions=True, **kwargs)[0] for one, own in alone]
+
+    async def abatch(
+        self,
+        inputs: list[LanguageModelInput],
+        config: RunnableConfig | list[RunnableConfig] | None = None,
+        *,
+        return_exceptions: bool = False,
+        **kwargs: Any,
+    ) -> list[str]:
+        """As `batch`."""
+        if not return_exceptions or _is_sliced(config):
+            return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
+        try:
+            return await super().abatch(inputs, config, **kwargs)
+        except Exception as error:  # noqa: BLE001
+            if len(inputs) == 1:
+                return cast("list[str]", [error])
+        alone = zip(inputs, get_config_list(config, len(inputs)), strict=True)
+        return [(await self.abatch([one], own, return_exceptions=True, **kwargs))[0] for one, own in alone]
+
     # --- what LangChain calls ---
 
     def generate(
@@ -125,7 +179,10 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
 
     def _split(self, kwargs: dict[str, Any]) -> tuple[Self, dict[str, Any]]:
         overrides = {name: value for name, value in kwargs.items() if name in _OVERRIDABLE}
-        return self.overridden(overrides), {name: kwargs[name] for name in kwargs if name not in overrides}
+        llm = self.overridden(overrides)
+        if llm.cache is not False and (llm.cache or get_llm_cache()):
+            llm.check_cacheable()
+        return llm, {name: kwargs[name] for name in kwargs if name not in overrides}
 
     def _generate(
         self,
@@ -200,6 +257,12 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         params["ls_temperature"] = kwargs.get("temperature", self.temperature)
         params["ls_max_tokens"] = kwargs.get("max_new_tokens", self.max_new_tokens)
         return params
+
+
+def _is_sliced(config: RunnableConfig | list[RunnableConfig] | None) -> bool:
+    """Whether LangChain will cut a batch into slices, each of which is a batch of its own."""
+    first = config[0] if isinstance(config, list) and config else config
+    return isinstance(first, dict) and first.get("max_concurrency") is not None
 
 
 def _chunks(result: LLMResult) -> list[GenerationChunk]:

@@ -63,6 +63,11 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
             raise InvalidInputError(msg)
         return self
 
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Yes, with its `inner` parser as far as that is."""
+        return True
+
     @property
     def InputType(self) -> Any:  # noqa: N802
         """Anything that carries a ranking, or a bare string."""

@@ -252,6 +252,31 @@ PRESETS: dict[str, Wording] = {
             verdicts=("No", "Yes"),
         ),
         Wording(
+            name="agent_answer",
+            kind="chat",
+            ask_system="You answer questions from the results of tools.",
+            ask="{context}Question: {question}\nGive the {condition} answer, and nothing else.",
+            judge_system="You judge answers.",
+            judge="{context}Question: {question}\n" + _JUDGE_ANSWER,
+            conditions=("incorrect", "correct"),
+            verdicts=("No", "Yes"),
+            context_block="Tool results:\n{context}\n\n",
+        ),
+        Wording(
+            name="tool_use",
+            kind="chat",
+            ask_system="You call tools to answer requests.",
+            ask="{context}Request: {question}\nGive the {condition} tool call, and nothing else.",
+            judge_system="You check the tool calls of an assistant before they run.",
+            judge=(
+                "{context}Request: {question}\nProposed tool call: {answer}\n"
+                "Is this the right tool call for the request, with the right arguments? Reply Yes or No."
+            ),
+            conditions=("wrong", "right"),
+            verdicts=("No", "Yes"),
+            context_block="{context}\n\n",
+        ),
+        Wording(
             name="qa",
             kind="text",
             ask="{context}Question: {question}\n{condition}:",
@@ -309,8 +334,8 @@ PRESETS: dict[str, Wording] = {
         ),
     )
 }
-"""The wordings that ship: `chat_qa`, `chat_tools`, `multiple_choice` and, with passages, `rag_qa` for chat models; `qa`
-and `rag_qa_text` for base models."""
+"""The wordings that ship: `qa` and, with passages, `rag_qa_text` for base models, all others for chat models. The agent
+middleware asks about final answers with `agent_answer`, and about tool calls with `tool_use`."""
 
 
 def wording_named(name: str) -> Wording:

@@ -1,133 +1,28 @@
-"""What ranks inputs as a Runnable: `RankingRunnable`, with one device batch for many inputs, and `RankedAnswers`.
+"""`RankedAnswers`: what `ranked()` of a model gives, and `Together`: a batch whose items run one by one, ranked as one.
 
-`RankedAnswers` is what `ranked()` of a model gives. `Together` is a batch whose items run one by one, ranked as one.
-They know models by `Ranks` alone, so the text model and the chat model share them.
+Both know models by `Ranks` alone, so the text model and the chat model share them.
 """
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
-from langchain_core.runnables import RunnableSerializable
-from langchain_core.runnables.config import get_config_list
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
+from langchain_consensus.batched import BatchedRunnable
 from langchain_consensus.engine import Usage
-from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.ranking import Ranking
-from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    from langchain_core.callbacks import AsyncCallbackManagerForChainRun, BaseRunManager, CallbackManagerForChainRun
     from langchain_core.language_models import LanguageModelInput
-    from langchain_core.runnables import RunnableConfig
 
     from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question
 
-    _Configs = RunnableConfig | list[RunnableConfig] | None
-    _Runs = Sequence[BaseRunManager]
-
-__all__ = ["RankedAnswers", "RankingRunnable", "Ranks", "Together"]
-
-InputT = TypeVar("InputT")
-OutputT = TypeVar("OutputT")
-
-
-class RankingRunnable(RunnableSerializable[InputT, OutputT]):
-    """A Runnable whose batch is one batch on the device; a subclass says how inputs are ranked.
-
-    Inputs of a batch are runs of their own, each with the steps of the pipeline as its children; `max_concurrency`
-    slices a batch; an input that fails takes no other with it. Async calls never block the event loop.
-    """
-
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
-
-    @abstractmethod
-    def _results(self, inputs: Sequence[InputT], options: Mapping[str, Any], observer: Observer) -> list[OutputT]:
-        """What `inputs` give, with the keyword arguments of a call, in one batch."""
-
-    @property
-    @abstractmethod
-    def _engine(self) -> Any:
-        """The engine that ranks."""
-
-    def invoke(self, input: InputT, config: RunnableConfig | None = None, **kwargs: Any) -> OutputT:
-        """What one input gives; keyword arguments are options of the call."""
-
-        def rank(one: InputT, run_manager: CallbackManagerForChainRun) -> OutputT:
-            return self._results([one], kwargs, StepRuns([run_manager]))[0]
-
-        return self._call_with_config(rank, input, config)
-
-    async def ainvoke(self, input: InputT, config: RunnableConfig | None = None, **kwargs: Any) -> OutputT:
-        """As `invoke`, in a worker thread."""
-
-        async def rank(one: InputT, run_manager: AsyncCallbackManagerForChainRun) -> OutputT:
-            return (await in_worker(self._engine, self._results, [one], kwargs, StepRuns([run_manager])))[0]
-
-        return await self._acall_with_config(rank, input, config)
-
-    def batch(
-        self,
-        inputs: Sequence[InputT],
-        config: _Configs = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[OutputT]:
-        """What many inputs give, in one batch on the device, or in slices of `max_concurrency`."""
-
-        def rank(many: list[InputT], run_manager: list[CallbackManagerForChainRun]) -> list[OutputT | Exception]:
-            return self._each(many, kwargs, run_manager)
-
-        results: list[OutputT] = []
-        for some, configs in _slices(inputs, config):
-            results += self._batch_with_config(rank, some, configs, return_exceptions=return_exceptions)
-        return results
-
-    async def abatch(
-        self,
-        inputs: Sequence[InputT],
-        config: _Configs = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[OutputT]:
-        """As `batch`, in a worker thread."""
-
-        async def rank(
-            many: list[InputT], run_manager: list[AsyncCallbackManagerForChainRun]
-        ) -> list[OutputT | Exception]:
-            return await in_worker(self._engine, self._each, many, kwargs, run_manager)
-
-        results: list[OutputT] = []
-        for some, configs in _slices(inputs, config):
-            results += await self._abatch_with_config(rank, some, configs, return_exceptions=return_exceptions)
-        return results
-
-    def _each(self, inputs: Sequence[InputT], options: Mapping[str, Any], runs: _Runs) -> list[OutputT | Exception]:
-        """One batch; if it fails, each input alone, so that an input that fails takes no other with it."""
-        try:
-            return list(self._results(inputs, options, StepRuns(runs)))
-        except Exception as error:  # noqa: BLE001
-            if len(inputs) == 1:
-                return [error]
-        return [result for one, run in zip(inputs, runs, strict=True) for result in self._each([one], options, [run])]
-
-
-def _slices(inputs: Sequence[InputT], config: _Configs) -> Iterator[tuple[list[InputT], list[RunnableConfig]]]:
-    """The inputs with their configurations, as many at a time as `max_concurrency` of the first allows."""
-    if not inputs:
-        return
-    configs = get_config_list(config, len(inputs))
-    size = configs[0].get("max_concurrency") or len(inputs)
-    for start in range(0, len(inputs), size):
-        yield list(inputs[start : start + size]), configs[start : start + size]
+__all__ = ["RankedAnswers", "Ranks", "Together"]
 
 
 class Ranks(Protocol):
@@ -145,7 +40,7 @@ class Ranks(Protocol):
         ...
 
 
-class RankedAnswers(RankingRunnable[Any, Ranking]):
+class RankedAnswers(BatchedRunnable[Any, Ranking]):
     """`ranked()` of a model: a prompt in, the `Ranking` of its candidates out; a batch runs as one.
 
     Keyword arguments of a call override fields of the model.
@@ -159,7 +54,7 @@ class RankedAnswers(RankingRunnable[Any, Ranking]):
         """Yes, as far as its model is."""
         return True
 
-    def _results(
+    def _many(
         self, inputs: Sequence[LanguageModelInput], options: Mapping[str, Any], observer: Observer
     ) -> list[Ranking]:
         model: Ranks = self.model

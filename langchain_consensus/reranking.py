@@ -76,24 +76,23 @@ class Reranking:
         """Ranks the documents of every query; one call of the engine and one of the solver for the whole batch."""
         if not batch:
             return []
-        wording = self.used_wording()
-        sizes = tuple(len(one.documents) for one in batch)
+        wording, sizes = self.used_wording(), tuple(len(one.documents) for one in batch)
         with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
             found = step_2.scored(self.engine, wording, batch)
             done(usages=[one.views.usage for one in found])
         with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
             solution = solve(self.game([one.views for one in found], batch), self.solver)
-        rankings = [
-            step_4.ranked(
-                _candidates(shortlist, one),
-                one.views,
-                solution[i],
-                rule=self.rule,
-                wording=wording,
-                model=self.engine.name,
-            )
-            for i, (shortlist, one) in enumerate(zip(batch, found, strict=True))
-        ]
+            rankings = [
+                step_4.ranked(
+                    _candidates(shortlist, one),
+                    one.views,
+                    solution[i],
+                    rule=self.rule,
+                    wording=wording,
+                    model=self.engine.name,
+                )
+                for i, (shortlist, one) in enumerate(zip(batch, found, strict=True))
+            ]
         return [
             RankedShortlist(
                 ranking=replace(ranking, warnings=warnings_of_documents(one.views, wording)),

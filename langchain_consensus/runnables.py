@@ -6,15 +6,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.batched import BatchedRunnable, no_options
 from langchain_consensus.candidates import given
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Question
-from langchain_consensus.ranked import RankingRunnable
 from langchain_consensus.results import ConsensusResult
+from langchain_consensus.saving import written
 from langchain_consensus.settings import RankingSettings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
 
     from langchain_consensus.candidates import Candidates
     from langchain_consensus.observation import Observer
@@ -24,7 +27,7 @@ __all__ = ["ConsensusRanker"]
 _KEYS = {"question", "candidates", "context"}
 
 
-class ConsensusRanker(RankingSettings, RankingRunnable[Mapping[str, Any], ConsensusResult[Any]]):
+class ConsensusRanker(RankingSettings, BatchedRunnable[Mapping[str, Any], ConsensusResult[Any]]):
     """Ranks candidates that you have already, from any source.
 
     Invoke:
@@ -37,10 +40,19 @@ class ConsensusRanker(RankingSettings, RankingRunnable[Mapping[str, Any], Consen
     `context`. A batch is one batch on the device.
     """
 
-    def _results(
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        """Yes, where the engine was made from a model id; see `saving`."""
+        return True
+
+    def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
+        """The settings, ids and numbers; never weights."""
+        return written(self)
+
+    def _many(
         self, inputs: Sequence[Mapping[str, Any]], options: Mapping[str, Any], observer: Observer
     ) -> list[ConsensusResult[Any]]:
-        _no_more(options)
+        no_options(options)
         ranker = replace(self._ranker(), observer=observer)
         return [ConsensusResult.of(one) for one in ranker.rank([self._candidates(one) for one in inputs])]
 
@@ -66,9 +78,3 @@ class ConsensusRanker(RankingSettings, RankingRunnable[Mapping[str, Any], Consen
             msg = "`context` is given beside a `Question`; put it into the question."
             raise InvalidInputError(msg)
         return given(question, answers, answer_key=self.answer_key)
-
-
-def _no_more(kwargs: Mapping[str, Any]) -> None:
-    if kwargs:
-        msg = f"`{sorted(kwargs)[0]}` is no option of a call; make a ranker with other fields instead."
-        raise InvalidInputError(msg)

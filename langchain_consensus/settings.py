@@ -5,6 +5,8 @@ What every option means is said here once. This module knows no LangChain class.
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
@@ -15,11 +17,12 @@ from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine import SamplingSettings, TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
+from langchain_consensus.identity import identity, name_of
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Sequence
 
     from langchain_consensus.engine import Engine
     from langchain_consensus.game import Solver
@@ -32,16 +35,25 @@ SOLVERS: Mapping[str, type[Solver]] = MappingProxyType(
 """The solvers by the names that settings and the command line take, each with the paper's numbers."""
 
 
-def solver_named(name: str) -> Solver:
-    """The solver called `name`.
+_OF_AN_ENGINE = ("model_id", "dtype", "device_map", "revision", "token_budget", "row_budget", "prefix_cache_bytes")
+"""What a written-down engine may say; above all not `trust_remote_code`."""
+
+
+def solver_named(name: str, **numbers: float) -> Solver:
+    """The solver called `name`, with the paper's numbers except for `numbers`.
 
     Raises:
-        InvalidInputError: If there is none; the message lists them.
+        InvalidInputError: If there is none, or it has no such number; the message lists those there are.
     """
     if name not in SOLVERS:
         msg = f"`solver` is {name!r}; it must be one of {sorted(SOLVERS)}, or a solver of `langchain_consensus.game`."
         raise InvalidInputError(msg)
-    return SOLVERS[name]()
+    known = list(inspect.signature(SOLVERS[name]).parameters)
+    unknown = sorted(set(numbers) - set(known))
+    if unknown:
+        msg = f"`solver` has the number {unknown[0]!r}; those of {name!r} are {known}."
+        raise InvalidInputError(msg)
+    return SOLVERS[name](**numbers)
 
 
 class GameSettings(BaseModel):
@@ -50,11 +62,14 @@ class GameSettings(BaseModel):
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
     engine: Any = Field(exclude=True, repr=False)
-    """The model, an `Engine`. It is shared, never copied, and not part of what is serialised."""
+    """The model, an `Engine`, or the arguments of a `TransformersEngine` as a mapping. It is shared, never copied."""
     rule: Rule = Rule.ER_DISCRIMINATOR
     """By which score the candidates are ordered."""
     solver: Any = Field(default_factory=PiKL)
-    """A solver of `langchain_consensus.game`, or its name: `pikl`, `log_time_flow` or `equilibrium`."""
+    """A solver of `langchain_consensus.game`, or its name: `pikl`, `log_time_flow` or `equilibrium`.
+
+    As a mapping: the name as `name`, and those of its numbers that are not the paper's.
+    """
 
     @classmethod
     def from_model_id(cls, model_id: str, *, engine_options: Mapping[str, Any] | None = None, **settings: Any) -> Self:
@@ -72,9 +87,15 @@ class GameSettings(BaseModel):
         """One of this class on an engine that others may share; `settings` are the fields of this class."""
         return cls(engine=engine, **settings)
 
-    @field_validator("engine")
+    @field_validator("engine", mode="before")
     @classmethod
     def _check_engine(cls, engine: object) -> object:
+        if isinstance(engine, Mapping):
+            unknown = sorted(set(engine) - set(_OF_AN_ENGINE))
+            if unknown or "model_id" not in engine:
+                msg = f"`engine` has the keys {sorted(engine)}; it needs 'model_id' and may have {_OF_AN_ENGINE[1:]}."
+                raise InvalidInputError(msg)
+            return TransformersEngine(**engine)
         if not (callable(getattr(engine, "sample", None)) and callable(getattr(engine, "score", None))):
             msg = f"`engine` is {engine!r}; it must have the methods of `Engine`, such as a `TransformersEngine`."
             raise InvalidInputError(msg)
@@ -90,6 +111,8 @@ class GameSettings(BaseModel):
     def _check_solver(cls, solver: object) -> object:
         if isinstance(solver, str):
             return solver_named(solver)
+        if isinstance(solver, Mapping) and "name" in solver:
+            return solver_named(**solver)
         if isinstance(solver, type) or not (is_dataclass(solver) and callable(getattr(solver, "solve_block", None))):
             names = sorted(SOLVERS)
             msg = f"`solver` is {solver!r}; it must be one of {names}, or a solver of `langchain_consensus.game`."
@@ -120,15 +143,37 @@ class RankingSettings(GameSettings):
             raise InvalidInputError(msg)
         return answer_key
 
+    def check_cacheable(self) -> None:
+        """Checks that a cache can tell these settings from others.
+
+        Raises:
+            InvalidInputError: If `answer_key` cannot be told from other functions.
+        """
+        if self.answer_key is not None and identity(self.answer_key) is None:
+            msg = (
+                f"LangChain's cache is on and `answer_key` is {name_of(self.answer_key)}, which rests on objects that "
+                "a cache's key cannot describe; use a function of constants and other functions, or set cache=False."
+            )
+            raise InvalidInputError(msg)
+
+    def plain_wording(self) -> Any:
+        """The wording as plain JSON: a preset's name, or all its fields."""
+        return self.wording if isinstance(self.wording, str) else self.wording.model_dump(mode="json")
+
     def _describe(self) -> dict[str, Any]:
         """The settings as JSON-like values: traces show them, and LangChain's cache keys are made of them."""
-        wording = self.wording if isinstance(self.wording, str) else self.wording.model_dump(mode="json")
+        key = self.answer_key
+        try:
+            engine = getattr(self.engine, "recipe", None)
+        except InvalidInputError:
+            engine = None  # its name has to do
         return {
             "model_name": self.engine.name,
-            "wording": wording,
+            **({"engine": engine} if engine else {}),
+            "wording": self.plain_wording(),
             "rule": self.rule.value,
             "solver": {"name": type(self.solver).__name__, **asdict(self.solver)},
-            "answer_key": _name(self.answer_key),
+            "answer_key": None if key is None else identity(key) or name_of(key),
         }
 
     def _ranker(self) -> Consensus:
@@ -183,7 +228,9 @@ class SamplingFields(RankingSettings):
             return self
         fields = {name: getattr(self, name) for name in SamplingFields.model_fields}
         checked = SamplingFields(**fields | dict(overrides))
-        return self.model_copy(update={name: getattr(checked, name) for name in overrides})
+        changed = self.model_copy(update={name: getattr(checked, name) for name in overrides})
+        changed.__dict__.pop("_serialized", None)  # LangChain keeps there what traces show of the settings
+        return changed
 
     def _consensus(self, stop: Sequence[str] | None = None) -> Consensus:
         return replace(self._ranker(), sampling=self._sampling(stop))
@@ -203,11 +250,3 @@ class SamplingFields(RankingSettings):
             stop=self.stop if stop is None else self._no_stop_is_empty(stop),
             seed=self.seed,
         )
-
-
-def _name(function: Callable[[str], str] | None) -> str | None:
-    if function is None:
-        return None
-    # Partials and objects that can be called have no name of their own, and methods of built-in types no module.
-    name = getattr(function, "__qualname__", type(function).__qualname__)
-    return f"{getattr(function, '__module__', 'builtins')}.{name}"

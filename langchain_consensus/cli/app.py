@@ -11,6 +11,7 @@ from langchain_consensus.cli.bench import bench
 from langchain_consensus.cli.exits import OneLineErrors
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.cli.models import models
+from langchain_consensus.cli.probe import probe
 from langchain_consensus.cli.rank import rank
 
 __all__ = ["app", "main"]
@@ -26,6 +27,7 @@ app.command()(rank)
 app.command()(explain)
 app.command()(models)
 app.command()(bench)
+app.command()(probe)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

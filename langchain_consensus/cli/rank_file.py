@@ -124,6 +124,7 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
     return Recorded(
         settings={
             **{name: used[name] for name in deciding},
+            **({"tokenizer": settings.server.tokenizer} if settings.server.base_urls else {}),
             "input_sha256": file.sha256,
             "shuffle_seed": job.shuffle_seed,
             "batch_size": job.batch_size,
@@ -133,6 +134,7 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
             "input": str(job.input),
             "device_map": settings.device_map,
             "token_budget": settings.token_budget,
+            "base_urls": settings.server.base_urls,
         },
     )
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from functools import cache
-from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus import __version__
 from langchain_consensus.errors import InvalidInputError, MissingDependencyError
 from langchain_consensus.report import shown
 from langchain_consensus.report.asked import asked_of
+from langchain_consensus.report.assets import asset
 from langchain_consensus.report.certificate import certified
 from langchain_consensus.report.course import course_of
 from langchain_consensus.report.story import told
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.ranking import Ranking
 
-__all__ = ["explain_html", "is_page", "notebook_html"]
+__all__ = ["check_installed", "explain_html", "is_page", "notebook_html"]
 
 _GENERATOR = "langchain-consensus explain"
 _MARK = f'<meta name="generator" content="{_GENERATOR} '
@@ -49,7 +49,7 @@ def explain_html(ranking: Ranking, *, seconds: float | None = None, min_confiden
     if min_confidence is not None and not 0 <= min_confidence <= 1:
         msg = f"`min_confidence` is {min_confidence!r}; it must be from 0 to 1, or `None`."
         raise InvalidInputError(msg)
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("page.js")
     course = course_of(ranking)
     return _render(
         "page.html.jinja",
@@ -84,6 +84,15 @@ def notebook_html(ranking: Ranking) -> str:
     ).strip()
 
 
+def check_installed() -> None:
+    """Asks for Jinja2 before anything long is done.
+
+    Raises:
+        MissingDependencyError: If it is not installed.
+    """
+    _environment()
+
+
 def is_page(beginning: str) -> bool:
     """Whether a file that begins so was written by `explain_html`, of any version."""
     return _MARK in beginning[:2000]
@@ -101,16 +110,12 @@ def _environment() -> Environment:
         msg = 'Explaining pages need Jinja2: pip install "langchain-consensus[report]"'
         raise MissingDependencyError(msg) from None
     return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_asset),
+        loader=jinja2.FunctionLoader(asset),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-
-
-def _asset(name: str) -> str:
-    return (resources.files(__package__) / "templates" / name).read_text("utf-8")
 
 
 def _hash(text: str) -> str:

@@ -43,6 +43,8 @@ class Browser:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        self._cdp("Emulation.setFocusEmulationEnabled", enabled=True)  # as if its window were in front
+        self._cdp("Emulation.setScrollbarsHidden", hidden=True)  # as on a phone
 
     def close(self) -> None:
         self.driver.quit()
@@ -57,9 +59,8 @@ class Browser:
         self.driver.get(path.resolve().as_uri())
 
     def resize(self, width: int, height: int = 900) -> None:
-        self._cdp(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
-        )
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._cdp("Emulation.setDeviceMetricsOverride", **metrics)
 
     def complaints(self) -> list[str]:
         """What is on the console, errors and warnings alike."""

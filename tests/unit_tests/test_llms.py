@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler, BaseCallbackHandler
+from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseLLM
 from langchain_core.load import dumps, loads
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -175,6 +176,42 @@ def test_batching_changes_no_answer_and_no_score(llm):
     assert [one.text for one in together] == [one.text for one in alone]
     for one, other in zip(together, alone, strict=True):
         assert one.generation_info[EVIDENCE]["scores"] == pytest.approx(other.generation_info[EVIDENCE]["scores"])
+
+
+@pytest.mark.parametrize("config", [None, {"max_concurrency": 2}, [{"tags": [str(i)]} for i in range(4)]])
+async def test_with_return_exceptions_a_prompt_that_fails_takes_no_other_with_it(llm, config):
+    prompts = [CAPITAL, " ", SUM, CAPITAL]
+    for found in (
+        llm.batch(prompts, config=config, return_exceptions=True),
+        await llm.abatch(prompts, config=config, return_exceptions=True),
+    ):
+        assert [one for one in found if isinstance(one, str)] == ["Canberra", "four", "Canberra"]
+        assert isinstance(found[1], InvalidInputError)
+
+
+async def test_without_it_the_error_is_raised(llm):
+    with pytest.raises(InvalidInputError, match="`question` is ' '"):
+        llm.batch([CAPITAL, " "])
+    with pytest.raises(InvalidInputError, match="`question` is ' '"):
+        await llm.abatch([CAPITAL, " "])
+
+
+async def test_an_empty_batch_is_empty(llm, engine):
+    assert llm.batch([], return_exceptions=True) == await llm.abatch([], return_exceptions=True) == []
+    assert llm.batch([]) == await llm.abatch([]) == []
+    assert engine.calls == (0, 0)
+
+
+def test_a_batch_in_which_nothing_fails_is_one_call_with_return_exceptions_too(llm, engine):
+    assert llm.batch(PROMPTS, return_exceptions=True) == ANSWERS
+    assert engine.calls == (1, 1)
+
+
+async def test_max_concurrency_slices_rankings_too(llm, engine):
+    config = {"max_concurrency": 2}
+    assert [one.answer for one in llm.ranked().batch(PROMPTS * 2, config=config)] == ANSWERS * 2
+    assert [one.answer for one in await llm.ranked().abatch(PROMPTS * 2, config=config)] == ANSWERS * 2
+    assert [len(prompts) for prompts, _ in engine.sample_calls] == [2, 2, 2, 2]
 
 
 # --- the evidence ---
@@ -430,6 +467,47 @@ def test_the_cache_keeps_conversations_apart_that_flatten_alike(cached, engine):
     cached.invoke([HumanMessage("Hi"), AIMessage("Hello"), HumanMessage(CAPITAL)])
     cached.invoke([HumanMessage("Hi"), AIMessage("Hello"), HumanMessage(CAPITAL)])
     assert len(engine.sample_calls) == 2
+
+
+def test_the_cache_keeps_two_functions_apart_that_share_a_name(cached, engine):
+    keys = [lambda text: text.lower(), lambda text: text[:1]]
+    assert keys[0].__qualname__ == keys[1].__qualname__
+    for key in keys * 2:
+        cached.invoke(CAPITAL, answer_key=key)
+    assert len(engine.sample_calls) == 2
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+async def test_a_function_that_a_cache_cannot_describe_is_refused_while_a_cache_is_on(engine, everywhere):
+    secret = object()
+    options = {"answer_key": lambda text: (secret, text)[1]}
+    llm = EquilibriumRankingLLM.from_engine(engine, cache=None if everywhere else InMemoryCache())
+    set_llm_cache(InMemoryCache() if everywhere else None)
+    try:
+        said = r"LangChain's cache is on and `answer_key` is .*<lambda>"
+        with pytest.raises(InvalidInputError, match=said):
+            llm.invoke(CAPITAL, **options)
+        with pytest.raises(InvalidInputError, match=said):
+            llm.batch([CAPITAL], **options)
+        with pytest.raises(InvalidInputError, match=said):
+            await llm.ainvoke(CAPITAL, **options)
+        assert engine.calls == (0, 0)
+        assert llm.model_copy(update={"cache": False}).invoke(CAPITAL, **options) == "Canberra"
+    finally:
+        set_llm_cache(None)
+
+
+def test_without_a_cache_any_function_will_do(llm):
+    secret = object()
+    assert llm.invoke(CAPITAL, answer_key=lambda text: (secret, text)[1]) == "Canberra"
+
+
+def test_models_that_were_loaded_differently_share_no_cache_entry():
+    made = [
+        EquilibriumRankingLLM.from_model_id("a/b", engine_options=options)
+        for options in ({}, {"dtype": "float16"}, {"revision": "v2"})
+    ]
+    assert len({json.dumps(one._identifying_params) for one in made}) == 3
 
 
 def test_what_identifies_a_model_is_json_and_the_same_for_equal_models(engine):

@@ -132,7 +132,7 @@ async def test_a_bad_input_is_named_with_its_value_and_the_rule(ranker, bad, sai
 
 
 async def test_a_call_has_no_options(ranker):
-    with pytest.raises(InvalidInputError, match="`rule` is no option of a call; make a ranker with other fields"):
+    with pytest.raises(InvalidInputError, match="`rule` is no option of a call; make one with other fields"):
         ranker.invoke(ONE, rule="majority")
     with pytest.raises(InvalidInputError, match="`rule` is no option of a call"):
         await ranker.ainvoke(ONE, rule="majority")

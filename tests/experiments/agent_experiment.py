@@ -1,0 +1,253 @@
+"""The agent experiment of docs/experiments.md; its data and its rules are in `data/README.md` beside this file.
+
+    python -m tests.experiments.agent_experiment judge --output judge.jsonl
+    python -m tests.experiments.agent_experiment agent --output agent.jsonl
+
+Both write one line a result and go on where an earlier run stopped. `judge` scores the development answers under every
+wording, chooses wording and threshold by the rule, and judges the 40 test answers once. `agent` asks the 20 questions
+of a greedy agent with two tools, plain and with `ConsensusMiddleware(mode="select")`.
+"""
+
+import argparse
+import ast
+import itertools
+import json
+import operator
+import re
+import time
+from pathlib import Path
+
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import tool
+from sklearn.metrics import roc_auc_score
+
+from langchain_consensus import TransformersEngine
+from langchain_consensus.middleware import ConsensusMiddleware
+from langchain_consensus.middleware.conversation import answer_question, turn_question
+from langchain_consensus.verification import Judge
+from tests.experiments.judge_wordings import WORDINGS
+from tests.experiments.plain_chat import PlainChat
+
+DATA = Path(__file__).parent / "data"
+FACTS = json.loads((DATA / "agent_facts.json").read_text(encoding="utf-8"))
+OPERATORS = {ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.truediv}
+OPERATORS |= {ast.Pow: operator.pow}
+SYSTEM = (
+    "You answer questions with the help of two functions. Look up facts with lookup, and use calculator for every "
+    "calculation. When you have what you need, answer in one short sentence."
+)
+
+
+# --- judge ---
+
+
+def messages_of(row):
+    """The agent's conversation before the answer."""
+    said = [HumanMessage(row["question"])]
+    for i, step in enumerate(row["steps"]):
+        said.append(AIMessage("", tool_calls=[{"name": step["tool"], "args": step["arguments"], "id": str(i)}]))
+        said.append(ToolMessage(step["result"], tool_call_id=str(i), name=step["tool"]))
+    return said
+
+
+def confidence(engine, wording, layout, row):
+    """The raw verdict on one answer, as the middleware asks for it."""
+    build = turn_question if layout == "turns" else answer_question
+    found = Judge(engine=engine, wording=wording, min_verdict_mass=0.0).verify(
+        build(messages_of(row), row["question"]), row["answer"]
+    )
+    return found.confidence
+
+
+def shares(rows, values, threshold):
+    """(share of the bad ones caught, share of the good ones let through)."""
+    bad = [value < threshold for row, value in zip(rows, values, strict=True) if not row["good"]]
+    good = [value >= threshold for row, value in zip(rows, values, strict=True) if row["good"]]
+    return sum(bad) / len(bad), sum(good) / len(good)
+
+
+def best_threshold(rows, values):
+    """The middle of the (first) range of thresholds that maximises the smaller share."""
+    cuts = sorted({0.0, 1.0, *values})
+    middles = [(low + high) / 2 for low, high in itertools.pairwise(cuts)]
+    worth = [min(shares(rows, values, cut)) for cut in middles]
+    first = last = worth.index(max(worth))
+    while last + 1 < len(worth) and worth[last + 1] == max(worth):
+        last += 1
+    return (cuts[first] + cuts[last + 1]) / 2
+
+
+def judged(engine, journal, part, wording, layout):
+    """The confidence in every answer of a part, from the journal where it is there."""
+    rows, values = read(DATA / f"agent_answers{part}.jsonl"), []
+    for row in rows:
+        key = {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"]}
+        values.append(journal.get(key, lambda row=row: confidence(engine(), wording, layout, row)))
+    return rows, values
+
+
+def run_judge(engine, journal):
+    best = None
+    for layout, wordings in (("context", WORDINGS), ("turns", WORDINGS[:2])):
+        for wording in wordings:
+            rows, values = judged(engine, journal, "_dev", wording, layout)
+            area = roc_auc_score([row["good"] for row in rows], values)
+            cut = best_threshold(rows, values)
+            print(
+                wording.name,
+                layout,
+                f"AUC {area:.3f}",
+                report(rows, values, 0.5),
+                report(rows, values, cut),
+                flush=True,
+            )
+            if best is None or area > best[0]:
+                best = (area, wording, layout, cut)
+    _, wording, layout, cut = best
+    print("chosen:", wording.name, layout, f"threshold {cut:.4f}")
+    rows, values = judged(engine, journal, "", wording, layout)
+    print("test:", f"AUC {roc_auc_score([row['good'] for row in rows], values):.3f}")
+    print("  ", report(rows, values, cut))
+    print("  ", report(rows, values, 0.5))
+    for row, value in zip(rows, values, strict=True):
+        if (value >= cut) != row["good"]:
+            print("   wrong:", row["id"], row["kind"], f"{value:.3f}", row["answer"])
+
+
+def report(rows, values, threshold):
+    """What a threshold catches and lets through."""
+    caught, passed = shares(rows, values, threshold)
+    half = len(rows) // 2
+    return f"[at {threshold:.3f}: caught {caught * half:.0f}/{half}, passed {passed * half:.0f}/{half}]"
+
+
+# --- agent ---
+
+
+def calculate(node):
+    """The value of an arithmetic expression."""
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        return node.value
+    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
+        return -calculate(node.operand)
+    if isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
+        return OPERATORS[type(node.op)](calculate(node.left), calculate(node.right))
+    msg = "only numbers and + - * / ** ( )"
+    raise ValueError(msg)
+
+
+@tool
+def calculator(expression: str) -> str:
+    """Calculates an arithmetic expression, such as "12 * (3 + 4)"."""
+    try:
+        value = calculate(ast.parse(expression.replace("^", "**").replace(",", ""), mode="eval").body)
+    except (SyntaxError, ValueError, ArithmeticError) as error:
+        return f"error: {error}"
+    return f"{value:.10g}"
+
+
+@tool
+def lookup(name: str) -> str:
+    """Looks up what is known of a place, such as a town, a lake, a mountain, a bridge or a museum, by its name."""
+    found = next((FACTS[one] for one in FACTS if one.lower() == name.strip().lower()), None)
+    return found or f"nothing is known of {name!r}; known are {', '.join(FACTS)}"
+
+
+def is_right(expected, answer):
+    """Whether an answer holds what was expected: a number as a number of its own, a name as it stands."""
+    text = re.sub(r"(?<=\d),(?=\d{3})", "", answer)
+    if re.fullmatch(r"[\d.]+", expected):
+        return any(float(found) == float(expected) for found in re.findall(r"\d+(?:\.\d+)?", text))
+    return re.search(rf"\b{re.escape(expected)}\b", text, re.IGNORECASE) is not None
+
+
+def answered(engine, mode, question):
+    """What the agent says, its tool calls, and the seconds that it took."""
+    middleware = []
+    if mode == "select":
+        settings = {"temperature": 0.8}
+        middleware = [ConsensusMiddleware(engine, mode="select", num_candidates=4, draw_settings=settings)]
+    agent = create_agent(PlainChat.of(engine), [calculator, lookup], system_prompt=SYSTEM, middleware=middleware)
+    started = time.perf_counter()
+    state = agent.invoke({"messages": [("human", question)]}, {"recursion_limit": 16})
+    last, record = state["messages"][-1], state.get("consensus", {}).get("ConsensusMiddleware", {})
+    return {
+        "answer": last.text,
+        "calls": [call for one in state["messages"] if isinstance(one, AIMessage) for call in one.tool_calls],
+        "candidates": [one["text"] for one in record.get("evidence", {}).get("candidates", ())],
+        "seconds": round(time.perf_counter() - started, 1),
+    }
+
+
+def run_agent(engine, journal):
+    rows = read(DATA / "agent_questions.jsonl")
+    for row in rows:
+        for mode in ("plain", "select"):
+
+            def ask(row=row, mode=mode):
+                try:
+                    return answered(engine(), mode, row["question"])
+                except Exception as error:  # noqa: BLE001 - a run that does not end is a wrong answer
+                    return {"answer": "", "error": f"{type(error).__name__}: {error}"[:300], "seconds": 0.0}
+
+            found = journal.get({"mode": mode, "id": row["id"]}, ask)
+            print(
+                row["id"],
+                mode,
+                is_right(row["expected"], found["answer"]),
+                found["seconds"],
+                found["answer"],
+                flush=True,
+            )
+    for mode in ("plain", "select"):
+        found = [journal.get({"mode": mode, "id": row["id"]}, None) for row in rows]
+        right = [is_right(row["expected"], one["answer"]) for row, one in zip(rows, found, strict=True)]
+        print(mode, f"{sum(right)}/{len(rows)} right,", f"{sum(one['seconds'] for one in found):.0f} s")
+
+
+# --- what they share ---
+
+
+def read(path):
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+class Journal:
+    """Results by key, on disk as they come."""
+
+    def __init__(self, path, model):
+        self.path, self.model = path, model
+        self.found = {}
+        if path.exists():
+            self.found = {json.dumps(line["key"], sort_keys=True): line["value"] for line in read(path)}
+
+    def get(self, key, make):
+        key = {"model": self.model, **key}
+        name = json.dumps(key, sort_keys=True)
+        if name not in self.found:
+            self.found[name] = make()
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps({"key": key, "value": self.found[name]}, ensure_ascii=False) + "\n")
+        return self.found[name]
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("what", choices=["judge", "agent"])
+    arguments.add_argument("--model", default="qwen2.5-coder-1.5b-instruct")
+    arguments.add_argument("--output", type=Path, required=True)
+    options = arguments.parse_args()
+    loaded = []
+
+    def engine():
+        if not loaded:
+            loaded.append(TransformersEngine(options.model))
+        return loaded[0]
+
+    run = run_judge if options.what == "judge" else run_agent
+    run(engine, Journal(options.output, options.model))
+
+
+if __name__ == "__main__":
+    main()
