@@ -116,6 +116,15 @@ def test_the_three_best_are_returned_unless_told_otherwise(recording_engine):
     assert len(ConsensusReranker(engine=recording_engine, top_n=1).compress_documents(DOCUMENTS, CAPITAL)) == 1
 
 
+async def test_a_call_of_rerank_may_ask_for_fewer_and_for_better_ones(reranker):
+    assert [one.index for one in reranker.rerank(DOCUMENTS, CAPITAL, top_n=1)] == [1]
+    assert [one.index for one in await reranker.arerank(DOCUMENTS, CAPITAL, min_score=0.2)] == [1, 2]
+    assert len(reranker.rerank(DOCUMENTS, CAPITAL)) == 4
+    for option in ({"top_n": 0}, {"min_score": 2}):
+        with pytest.raises(ValidationError, match=next(iter(option))):
+            reranker.rerank(DOCUMENTS, CAPITAL, **option)
+
+
 def test_the_least_score_is_inclusive_and_may_leave_nothing(reranker):
     scores = {one.index: one.relevance_score for one in reranker.rerank(DOCUMENTS, CAPITAL)}
     exactly = reranker.model_copy(update={"min_score": scores[2]})
