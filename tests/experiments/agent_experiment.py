@@ -12,6 +12,7 @@ import argparse
 import ast
 import itertools
 import json
+import math
 import operator
 import re
 import time
@@ -73,9 +74,9 @@ def shares(rows, values, threshold):
     return sum(bad) / len(bad), sum(good) / len(good)
 
 
-def best_threshold(rows, values):
+def best_threshold(rows, values, span=(0.0, 1.0)):
     """The middle of the (first) range of thresholds that maximises the smaller share."""
-    cuts = sorted({0.0, 1.0, *values})
+    cuts = sorted({*span, *values})
     middles = [(low + high) / 2 for low, high in itertools.pairwise(cuts)]
     worth = [min(shares(rows, values, cut)) for cut in middles]
     first = last = worth.index(max(worth))
@@ -110,6 +111,58 @@ def run_judge(engine, journal, tried):
     print("chosen:", wording.name, layout, f"threshold {cut:.4f}")
     rows, values = judged(engine, journal, "", wording, layout)
     show_test(rows, values, (cut, 0.5))
+    return wording, layout
+
+
+NEUTRAL = "I do not know."
+SECOND = {
+    "verdict less that on a neutral answer": lambda one: one["verdict"] - one["neutral"],
+    "verdict and generator": lambda one: one["verdict"] + one["correct"],
+    "verdict and contrast": lambda one: one["verdict"] + one["correct"] - one["incorrect"],
+    "verdict, generator and contrast": lambda one: one["verdict"] + 2 * one["correct"] - one["incorrect"],
+}
+"""What is tried if the raw verdict misses: scores from log-odds of verdicts and log-probabilities per token."""
+
+
+def second_scores(engine, journal, part, wording, layout):
+    """For every answer of a part the numbers that `SECOND` is made of; one call of the engine for a question."""
+    rows, values = judged(engine, journal, part, wording, layout)
+    found = []
+    for row, value in zip(rows, values, strict=True):
+        key = {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"], "second": True}
+        if not journal.has(key):
+            asked = question_of_row(row, layout)
+            result = engine().score(
+                [
+                    ScoreRequest(prompt=wording.discriminator_prompt(asked, NEUTRAL), continuations=wording.verdicts),
+                    *(
+                        ScoreRequest(prompt=wording.generator_prompt(asked, v), continuations=(row["answer"],))
+                        for v in (0, 1)
+                    ),
+                ]
+            )
+            neutral, incorrect, correct = (one.logprobs for one in result.scores)
+            tokens = int(result.scores[1].tokens[0])
+            numbers = {"neutral": neutral[1] - neutral[0], "incorrect": incorrect[0] / tokens}
+            journal.put(key, {name: float(one) for name, one in {**numbers, "correct": correct[0] / tokens}.items()})
+        found.append({"verdict": math.log(value / (1 - value)), **journal.get(key)})
+    return rows, found
+
+
+def run_second(engine, journal, wording, layout):
+    """The scores of `SECOND`, chosen among on the development answers, and the best of them on the test answers."""
+    rows, numbers = second_scores(engine, journal, "_dev", wording, layout)
+    areas = {}
+    for name, score in SECOND.items():
+        values = [score(one) for one in numbers]
+        areas[name] = roc_auc_score([row["good"] for row in rows], values)
+        cut = best_threshold(rows, values, span=(-99.0, 99.0))
+        print(name, f"AUC {areas[name]:.3f}", report(rows, values, cut), flush=True)
+    best = max(areas, key=areas.get)
+    cut = best_threshold(rows, [SECOND[best](one) for one in numbers], span=(-99.0, 99.0))
+    print("chosen:", best)
+    rows, numbers = second_scores(engine, journal, "", wording, layout)
+    show_test(rows, [SECOND[best](one) for one in numbers], (cut,))
 
 
 def show_test(rows, values, thresholds):
@@ -251,6 +304,7 @@ def main():
     arguments.add_argument("what", choices=["judge", "agent"])
     arguments.add_argument("--model", default="qwen2.5-coder-1.5b-instruct")
     arguments.add_argument("--tried", type=int, default=len(VARIANTS), help="wordings to compare, from the first on")
+    arguments.add_argument("--second", action="store_true", help="judge: also what is tried if the verdict misses")
     arguments.add_argument("--output", type=Path, required=True)
     options = arguments.parse_args()
     loaded = []
@@ -262,7 +316,9 @@ def main():
 
     journal = Journal(options.output, options.model)
     if options.what == "judge":
-        run_judge(engine, journal, options.tried)
+        chosen = run_judge(engine, journal, options.tried)
+        if options.second:
+            run_second(engine, journal, *chosen)
     else:
         run_agent(engine, journal)
 
