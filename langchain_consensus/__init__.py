@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.document_results import DocumentResult
-    from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
     from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
@@ -38,6 +38,7 @@ __all__ = [
     "FakeEngine",
     "GroundedAnswer",
     "GroundedAnswering",
+    "OpenAICompatibleEngine",
     "Question",
     "Ranking",
     "RelevanceWording",
@@ -66,6 +67,7 @@ _HOMES = {
     "FakeEngine": "engine.fake",
     "GroundedAnswer": "grounding",
     "GroundedAnswering": "grounding",
+    "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",
     "RelevanceWording": "relevance_wording",

@@ -17,19 +17,23 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from langchain_consensus import __version__
-from langchain_consensus.chat_call import ChatCall, ChatOptions, with_own_names
+from langchain_consensus.answer_forms import forced_tools
+from langchain_consensus.chat_call import ChatCall
+from langchain_consensus.chat_options import ChatOptions, with_own_names
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import to_chunks
+from langchain_consensus.profiles import profile_of
 from langchain_consensus.ranked import RankedAnswers, Together
 from langchain_consensus.saving import written
 from langchain_consensus.settings import SamplingFields
+from langchain_consensus.structured_output import Method, structured
 from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models import LanguageModelInput, ModelProfile
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.messages import AIMessage, BaseMessage
@@ -92,9 +96,16 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         chat.bind_tools([get_weather]).invoke("What is the weather in Canberra?").tool_calls
         ```
 
-        Tools are shown through the model's own chat template, and calls are read as the Qwen and Hermes families write
-        them. Calls are candidates like any reply: the same name and arguments are one candidate. `tool_choice` is
-        `auto` or `none`.
+        Tools are shown through the model's own chat template, and calls are read as that template writes them. Calls
+        are candidates like any reply: the same name and arguments are one candidate. With `tool_choice` a call can be
+        forced: it is then decoded under the tools' schemas.
+
+    Structured output:
+        ```python
+        chat.with_structured_output(City).invoke("What is the capital of Australia?")
+        ```
+
+        Candidates are decoded under the schema, and equal values are one candidate.
 
     Token usage:
         `usage_metadata` counts all tokens that were read, for scoring too, and those of all candidates, so it is more
@@ -150,21 +161,53 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
-        tool_choice: str | None = None,
+        tool_choice: dict[str, Any] | str | bool | None = None,
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """This model with tools that it may call.
+        """This model with tools that it may, or must, call.
 
         Args:
             tools: What it may call, in any form that LangChain knows.
-            tool_choice: `auto` or `None`: the model decides; `none`: it answers in text. Any other is refused when the
-                model is called: a tool call cannot be forced yet.
-            strict: Goes into the tools' schemas.
+            tool_choice: `auto` or `None`: the model decides. `none`: it answers in text. `any`, `required` or `True`:
+                it makes one call. A tool's name, or OpenAI's dictionary with one: it calls that tool. A call that
+                it must make is decoded under the tools' schemas.
+            strict: Goes into the tools' schemas. A call that must be made has no argument that its schema does not
+                list, unless this is `False` and the schema allows it.
             **kwargs: Options of the calls.
+
+        Raises:
+            InvalidInputError: If `tool_choice` is none of these, or names a tool that is not among `tools`.
         """
+        schemas = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+        forced_tools(tool_choice, [schema["function"]["name"] for schema in schemas])
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-        return self.bind(tools=[convert_to_openai_tool(tool, strict=strict) for tool in tools], **choice, **kwargs)
+        return self.bind(tools=schemas, **choice, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """This model with answers of a form that is decoded under, and parsed.
+
+        Args:
+            schema: A pydantic class, a dataclass, a `TypedDict`, a JSON schema or an OpenAI function. The first two
+                give objects of the class, the others dictionaries.
+            include_raw: Whether the result is a dictionary of `raw` (the message), `parsed` and `parsing_error`.
+            method: `json_schema`: the answer is JSON of the schema, which both views are told. `function_calling`: it
+                is a call of one tool with these arguments. `json_mode`: it is any JSON object; say in the prompt which.
+            strict: As in `bind_tools`; it means nothing in `json_mode`.
+            **kwargs: Options of the calls.
+
+        Raises:
+            InvalidInputError: If `method` is none of these, or `schema` of no known form.
+        """
+        return structured(self, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """The settings, ids and numbers, never weights, for `dumps` and `loads`; see `saving`.
@@ -309,14 +352,17 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         fields = dict(asked.fields)
         stop = fields.pop("stop", None)
         consensus = self.overridden(fields)._consensus(stop)  # noqa: SLF001
-        return ChatCall(consensus=replace(consensus, observer=observer), tools=asked.tools)
+        return ChatCall(consensus=replace(consensus, observer=observer), options=asked)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """The cache's key; overrides count by what they change, as functions and wordings have no text of their own."""
         asked = ChatOptions.of(kwargs)
         model = self.overridden(asked.fields)
         model.check_cacheable()
-        return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, tools=list(asked.tools))
+        return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, **asked.in_cache_key())
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return profile_of(self.engine, max_new_tokens=self.max_new_tokens)
 
     def get_token_ids(self, text: str) -> list[int]:
         """The ids of `text` by the model's own tokenizer."""

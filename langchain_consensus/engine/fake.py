@@ -21,6 +21,7 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.grammar import matches
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt
@@ -73,9 +74,18 @@ class FakeEngine:
         """What the constructor was told."""
         return self._is_chat
 
+    @property
+    def facts(self) -> ModelFacts:
+        """That it takes tools as it takes chats, and texts of any length."""
+        return ModelFacts(shows_tools=self._is_chat)
+
     def token_ids(self, text: str) -> list[int]:
         """One id a word, the same for the same word."""
         return [int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big") for word in text.split()]
+
+    def written_call(self, name: str, arguments: str) -> str:
+        """A call as the Qwen and Hermes families write it."""
+        return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
         """Draws answers from the table with the seed in `settings`; under a grammar, among those of its forms."""

@@ -27,16 +27,8 @@ class TestChatEquilibriumRanking(ChatModelIntegrationTests):
         return {}  # a temperature of 0 would make every candidate the same
 
     @property
-    def has_tool_calling(self):
-        return False  # the suite forces calls, which needs decoding under a grammar; see the test below for free ones
-
-    @property
-    def has_tool_choice(self):
-        return False  # the same
-
-    @property
-    def has_structured_output(self):
-        return False  # needs a forced call; a parser with an `inner` parser does it for now
+    def supports_json_mode(self):
+        return True
 
     @property
     def supports_model_override(self):
