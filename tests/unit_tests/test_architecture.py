@@ -75,7 +75,6 @@ PLACES = {
     "datasets": {"evaluation"},
     "sacrebleu": {"evaluation"},
     "rouge_score": {"evaluation"},
-    "matplotlib": {"report", "benchmarks"},
     "lm_eval": {"benchmarks"},
     "psutil": {"benchmarks"},
     "sklearn": {"calibration", "evaluation"},
