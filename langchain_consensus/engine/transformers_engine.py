@@ -188,7 +188,7 @@ class TransformersEngine:
             return facts_of_model(*self._owned)
         known = EMBEDDED_MODELS.get(self._name)
         if known is not None:
-            return ModelFacts(context=known.context, shows_tools=known.is_chat)
+            return ModelFacts(context=known.context, shows_tools=known.is_chat, follows_grammars=True)
         return facts_of_folder(Path(self._name).expanduser())
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
