@@ -16,6 +16,7 @@ from langchain_consensus.answer_forms import forced_tools, tool_names
 from langchain_consensus.chat_batches import BatchedChatModel
 from langchain_consensus.chat_call import ChatCall
 from langchain_consensus.chat_options import ChatOptions, with_own_names
+from langchain_consensus.conversations import check_prompt
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import to_chunks
 from langchain_consensus.profiles import profile_of
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.prompt_values import PromptValue
     from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
@@ -253,6 +255,10 @@ class ChatEquilibriumRanking(SamplingFields, BatchedChatModel):
         observer = StepRuns([run_manager])
         for chunk in to_chunks(await in_worker(self.engine, self._reply, messages, {"stop": stop, **kwargs}, observer)):
             yield ChatGenerationChunk(message=chunk)
+
+    def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        check_prompt(model_input)
+        return super()._convert_input(model_input)
 
     def _reply(self, messages: Sequence[BaseMessage], options: Mapping[str, Any], observer: Observer) -> AIMessage:
         call = self._call(options, observer)
