@@ -69,5 +69,10 @@ class ChatOptions:
 
     def in_cache_key(self) -> dict[str, Any]:
         """What of this tells two answers to the same messages apart, the overridden fields aside."""
-        asked = {"tools": list(self.tools), "forced": list(self.forced), "schema": self.schema}
+        asked = {
+            "tools": list(self.tools),
+            "forced": list(self.forced),
+            "schema": self.schema,
+            "shows_schema": self.shows_schema,
+        }
         return {name: value for name, value in asked.items() if value}
