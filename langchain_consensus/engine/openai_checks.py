@@ -46,8 +46,10 @@ _LONG = 768
 _SENTENCE = "The quick brown fox jumps over the lazy dog. The capital of France is Paris, and the capital of Italy is"
 _COUNTING = "one two three one two three one two three one two"
 _PLAIN = SamplingSettings(n=1, max_new_tokens=12, temperature=1.0, top_p=1.0, top_k=0)
-_FEWEST = 4
-"""Drawn tokens that must be known for a comparison."""
+_FEWEST, _ENOUGH = 4, 8
+"""Drawn tokens that must be known for a comparison, and how many do."""
+_DRAWS = 8
+"""How often tokens are drawn after each text, at most."""
 
 
 class RefusalError(EngineError):
@@ -181,15 +183,18 @@ async def match_what_is_drawn(to: Interview) -> str:
 
 async def _both_ways(to: Interview) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """`[T]` log-probabilities as drawn and as scored, of tokens drawn after two known texts."""
-    drawn_with, scored_as = [np.empty(0)], [np.empty(0)]
-    for text in (_SENTENCE, _COUNTING):
+    drawn_with: list[float] = []
+    scored_as: list[float] = []
+    for seed, text in enumerate((_SENTENCE, _COUNTING) * _DRAWS, start=1):
+        if seed > 2 and len(drawn_with) >= _ENOUGH:
+            break
         prompt = to.ids(text)
-        drawn = (await to.draw(prompt, _PLAIN))[0]
+        drawn = (await to.draw(prompt, _PLAIN, seed=seed))[0]
         ids = to.known_ids(drawn)[: len(drawn.logprobs)]
         if ids:
-            drawn_with.append(np.array(drawn.logprobs[: len(ids)]))
-            scored_as.append(await to.score([*prompt, *ids], len(prompt)))
-    return np.concatenate(drawn_with), np.concatenate(scored_as)
+            drawn_with += drawn.logprobs[: len(ids)]
+            scored_as += (await to.score([*prompt, *ids], len(prompt))).tolist()
+    return np.array(drawn_with), np.array(scored_as)
 
 
 def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
@@ -253,7 +258,9 @@ async def read_in_full(to: Interview) -> str:
 async def next_tokens_are_exact(to: Interview) -> bool:
     """Whether single tokens' log-probabilities from one generated token are those that scoring gives."""
     prompt = to.ids(_SENTENCE)
-    wanted = list(dict.fromkeys(ids[0] for ids in map(to.tokens.plain_ids, (" Rome", " No", " Yes")) if ids))
+    words = [ids[0] for ids in map(to.tokens.plain_ids, (" Rome", " No", " Yes")) if ids]
+    greedy = to.known_ids((await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=1, temperature=0)))[0])[:1]
+    wanted = list(dict.fromkeys((*greedy, *words)))
     try:
         told = await to.ask(to.dialect.next_tokens(prompt, wanted))
     except RefusedRequestError:

@@ -7,6 +7,8 @@ import threading
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from langchain_consensus.errors import EngineError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
     from concurrent.futures import Future
@@ -49,7 +51,7 @@ class LoopThread:
             future.cancel()
             if isinstance(error, CancelledError):
                 msg = "The engine was closed while the call was under way."
-                raise RuntimeError(msg) from error
+                raise EngineError(msg) from error
             raise
 
     def before_end(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:

@@ -11,6 +11,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from langchain_consensus.engine.openai_requests import TransientError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
@@ -37,6 +39,7 @@ class Replica:
         outstanding: Requests under way.
         served: Requests sent so far; of replicas with equally many under way, the one with fewer is next.
         failures: Failures since its last answer.
+        out_since: The loop's time at which it was last taken out; what was under way then fails with it, once.
         rests_until: The loop's time before which it gets no request.
         dialect: How it is asked, once the probe has found out.
         report: What the probe found.
@@ -48,6 +51,7 @@ class Replica:
     outstanding: int = 0
     served: int = 0
     failures: int = 0
+    out_since: float = 0.0
     rests_until: float = 0.0
     dialect: Dialect | None = None
     report: ProbeReport | None = None
@@ -62,12 +66,14 @@ class Replica:
         """Notes an answer, of whatever kind: the server is alive."""
         self.failures, self.rests_until = 0, 0.0
 
-    def failed(self) -> None:
-        """Notes a failure, and lets the replica rest if there were several in a row."""
+    def failed(self, *, began: float) -> None:
+        """Notes the failure of a request that began at a time of the loop; several in a row let the replica rest."""
+        if began < self.out_since:
+            return
         self.failures += 1
         if self.is_out:
-            seconds = min(_FIRST_REST * 2 ** (self.failures - _FAILURES), _LONGEST_REST)
-            self.rest(seconds)
+            self.out_since = asyncio.get_running_loop().time()
+            self.rest(min(_FIRST_REST * 2 ** (self.failures - _FAILURES), _LONGEST_REST))
 
     def rest(self, seconds: float) -> None:
         """Gives the replica no request for so long."""
@@ -88,7 +94,11 @@ class Replicas:
 
     @asynccontextmanager
     async def next(self) -> AsyncIterator[Replica]:
-        """A replica for one request; waits while all of them rest."""
+        """A replica for one request; waits while all of them rest.
+
+        Raises:
+            TransientError: If all are out, and the one that was tried meanwhile failed again.
+        """
         replica = await self._choose()
         replica.outstanding += 1
         replica.served += 1
@@ -98,7 +108,7 @@ class Replicas:
             replica.outstanding -= 1
 
     async def _choose(self) -> Replica:
-        loop = asyncio.get_running_loop()
+        loop, has_waited = asyncio.get_running_loop(), False
         while True:
             now = loop.time()
             free = [replica for replica in self.all if replica.rests_until <= now]
@@ -108,4 +118,8 @@ class Replicas:
                     # One request tries it; the others go elsewhere until that one has come back.
                     chosen.rest(_FIRST_REST)
                 return chosen
+            if has_waited and self.are_out:
+                msg = f"None of {', '.join(replica.url for replica in self.all)} can be reached, or all fail."
+                raise TransientError(msg)
+            has_waited = True
             await asyncio.sleep(min(replica.rests_until for replica in self.all) - now)

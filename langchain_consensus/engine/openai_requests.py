@@ -88,6 +88,9 @@ async def post(client: AsyncOpenAI, path: str, body: object, *, method: str = "p
         raise TransientError(msg) from error
     except openai.APIStatusError as error:
         raise _status_error(client, error) from error
+    except ValueError as error:
+        msg = f"{client.base_url} answered with something that is no JSON: {error}"
+        raise AnswerError(msg) from error
     if isinstance(answer, str):
         msg = f"{client.base_url} answered with something that is no JSON: {answer[:120]!r}."
         raise AnswerError(msg)
@@ -162,13 +165,14 @@ class Sender:
 
     async def _attempt(self, exchange_of: Callable[[Dialect], Exchange[T]]) -> tuple[T, int]:
         async with self.replicas.next() as replica:
+            began = asyncio.get_running_loop().time()
             try:
                 exchange = exchange_of(await self._admit(replica))
                 answer = await post(replica.client, exchange.path, exchange.body)
                 told = exchange.read(answer), exchange.cost(answer)
             except TransientError as error:
                 if not error.is_busy:
-                    replica.failed()
+                    replica.failed(began=began)
                 if error.retry_after is not None:
                     replica.rest(error.retry_after)
                 raise
@@ -176,7 +180,7 @@ class Sender:
                 msg = f"{replica.url} cannot be trusted with this prompt: {error}."
                 raise RefusedRequestError(msg, status=200) from error
             except AnswerError as error:
-                replica.failed()
+                replica.failed(began=began)
                 msg = f"{replica.url} gave an answer that cannot be read: {error}"
                 raise TransientError(msg) from error
             except RefusedRequestError:

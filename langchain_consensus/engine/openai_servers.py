@@ -47,6 +47,7 @@ class Servers:
         self._options = options
         self._tokens = tokens
         self._served: ServedModel | None = None
+        self._first: ProbeReport | None = None
         self._starting = asyncio.Lock()
         self._replicas = Replicas([Replica(url=url, client=_client(url, options)) for url in options.urls])
         sender = Sender(
@@ -66,13 +67,12 @@ class Servers:
                 admitted = await asyncio.gather(*map(self._admit, self._replicas.all), return_exceptions=True)
                 for replica, outcome in zip(self._replicas.all, admitted, strict=True):
                     if isinstance(outcome, TransientError):
-                        replica.failed()
+                        replica.failed(began=asyncio.get_running_loop().time())
                     elif isinstance(outcome, BaseException):
                         raise outcome
-                report = next((replica.report for replica in self._replicas.all if replica.dialect), None)
-                if report is None:
+                if self._first is None:
                     raise EngineError(str(admitted[0]))
-                self._served = ServedModel(self._tokens, report, self._workers)
+                self._served = ServedModel(self._tokens, self._first, self._workers)
             return self._served
 
     async def reports(self) -> list[ProbeReport]:
@@ -100,7 +100,7 @@ class Servers:
         report = await self._report(replica)
         if report.refusal is not None or replica.dialect is None:
             raise ServerCapabilityError(report.refusal)
-        first = next(other.report for other in self._replicas.all if other.report and other.dialect)
+        first = self._first = self._first or report
         difference = _difference(first, report)
         if difference is not None:
             msg = (

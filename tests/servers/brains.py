@@ -45,16 +45,16 @@ class TorchBrain:
 
 
 def sampled(brain, ids, options, rng, end_ids):
-    """Tokens drawn after `ids`, and their untruncated log-probabilities."""
-    drawn, logprobs = [], []
+    """Tokens drawn after `ids`, and the untruncated distributions that they were drawn from."""
+    drawn, rows = [], []
     for _ in range(options.get("max_tokens") or 16):
         row = brain.rows([*ids, *drawn], len(ids) + len(drawn) - 1)[0]
         token = _one(row, options, rng)
         drawn.append(token)
-        logprobs.append(float(row[token]))
+        rows.append(row)
         if token in end_ids:
             break
-    return drawn, logprobs
+    return drawn, rows
 
 
 def _one(row, options, rng):

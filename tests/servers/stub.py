@@ -206,10 +206,10 @@ class _Mind:
         n = 1 if self.defect == "one_draw" else body.get("n", 1)
         choices, drawn_tokens = [], 0
         for index in range(n):
-            drawn, logprobs = self._draw(ids, body, body.get("seed", 0) + index)
+            drawn, rows = self._draw(ids, body, body.get("seed", 0) + index)
             text, finish, reason = self._ended(drawn, body)
             choice = {"index": index, "text": text, "finish_reason": finish, "stop_reason": reason}
-            choice["logprobs"] = self._generated(ids, drawn, logprobs, body)
+            choice["logprobs"] = self._generated(drawn, rows, body)
             if self.protocol == "vllm" and body.get("return_token_ids"):
                 choice["token_ids"] = drawn
             drawn_tokens += len(drawn)
@@ -248,18 +248,22 @@ class _Mind:
 
     def _draw(self, ids, body, seed):
         end_ids = {self.tokenizer.eos_token_id, *body.get("stop_token_ids", [])}
-        drawn, logprobs = sampled(self.brain, ids, body, np.random.default_rng(seed), end_ids)
+        drawn, rows = sampled(self.brain, ids, body, np.random.default_rng(seed), end_ids)
         if self.defect == "contrary" and body.get("temperature") == 0:
-            row = self.brain.rows(ids, len(ids) - 1)[0]
-            drawn = [int(np.argsort(-row)[9])]
-            logprobs = [float(row[drawn[0]])]
-        if self.defect == "heated" and body.get("temperature", 1.0) not in (0, 1.0):
-            logprobs = [value / body["temperature"] + 0.5 for value in logprobs]
+            rows = [self.brain.rows(ids, len(ids) - 1)[0]]
+            drawn = [int(np.argsort(-rows[0])[9])]
         stops = [stop for stop in body.get("stop") or [] if stop]
         for length in range(1, len(drawn) + 1):
             if any(stop in self.tokenizer.decode(drawn[:length]) for stop in stops):
-                return drawn[:length], logprobs[:length]
-        return drawn, logprobs
+                return drawn[:length], rows[:length]
+        return drawn, rows
+
+    def _told(self, drawn, rows, temperature):
+        """The log-probabilities that the server says it has drawn with."""
+        logprobs = [float(row[token]) for token, row in zip(drawn, rows, strict=True)]
+        if self.defect == "heated" and temperature not in (0, 1.0):
+            return [value / temperature + 0.5 for value in logprobs]
+        return logprobs
 
     def _ended(self, drawn, body):
         ended = drawn[-1] in {self.tokenizer.eos_token_id, *body.get("stop_token_ids", [])}
@@ -269,12 +273,11 @@ class _Mind:
                 return text[: text.index(stop)], "stop", stop
         return (text, "stop", None) if ended else (text, "length", None)
 
-    def _generated(self, ids, drawn, logprobs, body):
+    def _generated(self, drawn, rows, body):
         if body.get("logprobs") is None:
             return None
         tops = []
-        for place, token in enumerate(drawn):
-            row = self.brain.rows([*ids, *drawn[:place]], len(ids) + place - 1)[0]
+        for token, row in zip(drawn, rows, strict=True):
             wanted = body.get("logprob_token_ids") if self.protocol == "vllm" else None
             chosen = wanted if wanted is not None else np.argsort(-row)[: body["logprobs"]].tolist()
             shift = float(np.logaddexp.reduce(row[chosen])) if self.defect == "coarse_next" and chosen else 0.0
@@ -282,7 +285,11 @@ class _Mind:
             tops.append(
                 {f"token_id:{one}" if by_id else self._text(one): float(row[one]) - shift for one in {token, *chosen}}
             )
-        return {"tokens": [self._text(t) for t in drawn], "token_logprobs": logprobs, "top_logprobs": tops}
+        return {
+            "tokens": [self._text(t) for t in drawn],
+            "token_logprobs": self._told(drawn, rows, body.get("temperature", 1.0)),
+            "top_logprobs": tops,
+        }
 
     def _text(self, token):
         if self.defect == "other_tokenizer":
@@ -294,7 +301,8 @@ class _Mind:
         options = {**params, "max_tokens": params.get("max_new_tokens", 16)}
         found = []
         for index in range(params.get("n", 1)):
-            drawn, logprobs = self._draw(ids, options, params.get("sampling_seed", 0) + index)
+            drawn, rows = self._draw(ids, options, params.get("sampling_seed", 0) + index)
+            logprobs = self._told(drawn, rows, params.get("temperature", 1.0))
             text, finish, reason = self._ended(drawn, options)
             matched = reason if reason is not None else drawn[-1]
             kind = {"type": "length"} if finish == "length" else {"type": "stop", "matched": matched}
