@@ -10,12 +10,15 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.errors import InvalidInputError
 
-__all__ = ["CallFormat", "WritesCalls", "WrittenCall"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["CallFormat", "WritesCalls", "WrittenCall", "writer_of_calls"]
 
 _NAME, _ARGUMENTS = "name_of_the_tool", '{"argument": "value"}'
 _OBJECT_OPENS = re.compile(r'(?P<marker>[^{}]*?)(?P<many>\[\s*)?\{\s*"name":\s*"')
@@ -75,11 +78,7 @@ class CallFormat:
         Raises:
             InvalidInputError: If the engine does not know it, or the chat template's form of calls is not known here.
         """
-        write = getattr(engine, "written_call", None)
-        if not callable(write):
-            msg = f"The engine {engine!r} has no `written_call`: how its model writes a tool call is not known."
-            raise InvalidInputError(msg)
-        return cls.read_from(write(_NAME, _ARGUMENTS))
+        return cls.read_from(writer_of_calls(engine)(_NAME, _ARGUMENTS))
 
     @classmethod
     def read_from(cls, written: str) -> CallFormat:
@@ -179,6 +178,19 @@ class CallFormat:
         if not isinstance(value, dict) or not isinstance(value.get("name"), str):
             return WrittenCall(text=text, error="The call is no object with a `name`.")
         return WrittenCall(text=text, name=value["name"], arguments=value.get(self.key or "arguments", {}))
+
+
+def writer_of_calls(engine: object) -> Callable[[str, str], str]:
+    """The engine's `written_call`; see `WritesCalls`.
+
+    Raises:
+        InvalidInputError: If it has none.
+    """
+    write: Callable[[str, str], str] | None = getattr(engine, "written_call", None)
+    if not callable(write):
+        msg = f"The engine {engine!r} has no `written_call`: how its model writes a tool call is not known."
+        raise InvalidInputError(msg)
+    return write
 
 
 def _json_at(text: str, start: int) -> tuple[Any, int]:

@@ -38,6 +38,7 @@ def make_engine(
     device_map: str | None,
     token_budget: int,
     cache_dir: Path | None,
+    prefix_cache_bytes: int = 128 * 2**20,
     server: ServerSettings | None = None,
 ) -> Engine:
     """The engine of a local model, or of one on a server; nothing is loaded and nothing is sent.
@@ -50,7 +51,12 @@ def make_engine(
             msg = "--tokenizer has no meaning without --base-url; a local model brings its own."
             raise InvalidInputError(msg)
         return TransformersEngine(
-            model, dtype=dtype, device_map=device_map, token_budget=token_budget, cache_dir=cache_dir
+            model,
+            dtype=dtype,
+            device_map=device_map,
+            token_budget=token_budget,
+            cache_dir=cache_dir,
+            prefix_cache_bytes=prefix_cache_bytes,
         )
     given = {"--dtype": dtype != "auto", "--device-map": device_map is not None, "--token-budget": token_budget != 512}
     for name in (name for name, is_given in given.items() if is_given):

@@ -47,7 +47,7 @@ class FlexAttention:
             otherwise: For short packs and for forwards that are no packs.
             least: The fewest nodes of a pack that goes through the kernel.
         """
-        self._kernel = kernel or torch.compile(flex_attention, dynamic=True)
+        self._kernel = kernel
         self._otherwise = otherwise or MaskedAttention()
         self._least = least
 
@@ -62,6 +62,8 @@ class FlexAttention:
         for kind in sight.windows:
             masks[kind] = torch.zeros(1, dtype=dtype, device=device).expand(shape)
             blocks[id(masks[kind])] = block_mask(sight, kind, device=device)
+        if self._kernel is None:
+            self._kernel = torch.compile(flex_attention, dynamic=True)
         return Attending(masks=masks, computation=_FlexCall(self._kernel, blocks))
 
 

@@ -76,7 +76,7 @@ class OpenAICompatibleEngine:
             request_timeout: Seconds that one attempt may take.
             deadline: Seconds that a call of `score` or `sample` may take; `None` sets no limit.
             trust_remote_code: Runs Python from the tokenizer's repository; leave it `False` unless you have read it.
-            cache_dir: Where converted models are kept, if the tokenizer is an embedded one's; `None` is the user's cache.
+            cache_dir: Where converted models are kept, for an embedded model's tokenizer; `None` is the user's cache.
 
         Raises:
             InvalidInputError: If an argument breaks a rule.

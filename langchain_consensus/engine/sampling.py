@@ -189,8 +189,9 @@ class _Sequence:
         alive = [row for row, group in enumerate(self.rows) if any(not fork.done for fork in group)]
         if 2 * len(alive) > len(self.rows):
             return
-        index = torch.tensor(alive, device=self.network.device)
-        layers = [(keys[index], values[index]) for keys, values in self.cache.layers_kept()]
+        index = torch.tensor(alive)
+        # Layers may be on different devices.
+        layers = [(k[index.to(k.device)], v[index.to(v.device)]) for k, v in self.cache.layers_kept()]
         self.cache.adopt(layers, length=self.cache.length)
         self.rows = [self.rows[row] for row in alive]
         self.lengths, self.owner = self.lengths[alive], self.owner[alive]

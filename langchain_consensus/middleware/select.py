@@ -16,18 +16,19 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.constants import TAG_NOSTREAM
 from langgraph.types import Command
 
-from langchain_consensus.candidates import given
+from langchain_consensus.call_formats import writer_of_calls
+from langchain_consensus.candidates import given, normalised_text
 from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.middleware.conversation import answer_question, turn_question
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import SamplingFields
-from langchain_consensus.tool_calls import reader, reply_key
 from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from langchain.agents.middleware.types import ModelRequest
+    from langchain_core.messages import ToolCall
 
     from langchain_consensus.middleware.options import Options
     from langchain_consensus.ranking import Ranking
@@ -37,12 +38,35 @@ __all__ = ["Draw", "chosen", "draws_of", "is_settled", "request_of", "settled"]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Draw:
-    """One response, and the text by which it is a candidate: its answer, or its tool calls as a model writes them."""
+    """One response as a candidate.
+
+    Attributes:
+        response: The response.
+        message: Its message.
+        text: The answer; for a reply with tool calls what it says beside them.
+        calls: Its tool calls, but for those that are a structured answer.
+    """
 
     response: ModelResponse[Any]
     message: AIMessage
     text: str
-    calls: bool
+    calls: tuple[ToolCall, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """What makes two replies with tool calls the same: names and arguments."""
+        return json.dumps([[call["name"], call["args"]] for call in self.calls], sort_keys=True)
+
+    def as_written(self, judge: object) -> str:
+        """The text that the judge scores: tool calls are written as its own model would write them.
+
+        Raises:
+            InvalidInputError: If the judge does not know how.
+        """
+        if not self.calls:
+            return self.text
+        write = writer_of_calls(judge)
+        return "\n".join(write(call["name"], json.dumps(call["args"], ensure_ascii=False)) for call in self.calls)
 
 
 def draws_of(response: ModelResponse[Any]) -> list[Draw]:
@@ -52,10 +76,8 @@ def draws_of(response: ModelResponse[Any]) -> list[Draw]:
         return []
     calls = message.tool_calls
     if calls and response.structured_response is not None:
-        return [Draw(response=response, message=message, text=json.dumps(calls[0]["args"]), calls=False)]
-    written = [json.dumps({"name": call["name"], "arguments": call["args"]}, ensure_ascii=False) for call in calls]
-    marked = "\n".join(f"<tool_call>\n{one}\n</tool_call>" for one in written)
-    return [Draw(response=response, message=message, text=marked or str(message.text).strip(), calls=bool(calls))]
+        return [Draw(response=response, message=message, text=json.dumps(calls[0]["args"]))]
+    return [Draw(response=response, message=message, text=str(message.text).strip(), calls=tuple(calls))]
 
 
 def request_of(options: Options, request: ModelRequest[Any], place: int) -> ModelRequest[Any]:
@@ -80,7 +102,7 @@ def is_settled(options: Options, request: ModelRequest[Any], draws: Sequence[Dra
     """
     model = request.model
     ranks = isinstance(model, SamplingFields) and model.engine is options.judge and model.num_candidates > 1
-    return not draws or ranks or (draws[0].calls and not options.rank_tool_calls)
+    return not draws or ranks or bool(draws[0].calls and not options.rank_tool_calls)
 
 
 def settled(options: Options, response: ModelResponse[Any], draws: Sequence[Draw]) -> ExtendedModelResponse[Any]:
@@ -106,15 +128,14 @@ def chosen(
         InvalidInputError: If the conversation cannot be ranked, say because it holds images.
         EngineError: If the judge fails.
     """
-    usable = [draw for draw in draws if draw.text and (options.rank_tool_calls or not draw.calls)]
+    usable = [draw for draw in draws if (draw.calls and options.rank_tool_calls) or (draw.text and not draw.calls)]
     # A call that nothing could run is no candidate beside others.
     usable = [draw for draw in usable if draw.calls or not draw.message.invalid_tool_calls] or usable
     about = {"draws": len(draws), "usable": len(usable), "drawing": _usage(draws)}
     if not usable:
         return _with_record(options, draws[0].response, {"decision": "nothing_to_select", **about})
     ranking = _ranking(options, request, usable, question)
-    best = ranking.candidates[0]
-    draw = next((one for one in usable if one.text == best.text), usable[best.position])
+    draw = usable[ranking.candidates[0].position]
     evidence = ConsensusResult.of(ranking).model_dump(mode="json")
     metadata = {**draw.message.response_metadata, EVIDENCE: evidence}
     message = draw.message.model_copy(update={"response_metadata": metadata})
@@ -124,14 +145,16 @@ def chosen(
 
 def _ranking(options: Options, request: ModelRequest[Any], draws: Sequence[Draw], question: str) -> Ranking:
     consensus = replace(options.consensus, observer=StepRuns([None]))
-    texts = [draw.text for draw in draws]
+    texts = [draw.as_written(options.judge) for draw in draws]
     if not any(draw.calls for draw in draws):
         asked = answer_question(request.messages, question)
         return consensus.rank([given(asked, texts, answer_key=consensus.answer_key)])[0]
     tools = tuple(json.dumps(convert_to_openai_tool(tool), ensure_ascii=False) for tool in request.tools)
     asked = turn_question(request.messages, question, tools=tools)
-    key = reply_key(reader(tools), consensus.answer_key)
-    return replace(consensus, wording="chat_tools").rank([given(asked, texts, answer_key=key)])[0]
+    keys = {text.strip(): draw.key for text, draw in zip(texts, draws, strict=True) if draw.calls}
+    otherwise = consensus.answer_key or normalised_text
+    candidates = given(asked, texts, answer_key=lambda text: keys.get(text) or otherwise(text))
+    return replace(consensus, wording="chat_tools").rank([candidates])[0]
 
 
 def _with_record(
