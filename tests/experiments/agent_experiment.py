@@ -219,7 +219,7 @@ def is_right(expected, answer):
     text = re.sub(r"(?<=\d),(?=\d{3})", "", answer)
     if re.fullmatch(r"[\d.]+", expected):
         return any(float(found) == float(expected) for found in re.findall(r"\d+(?:\.\d+)?", text))
-    return re.search(rf"\b{re.escape(expected)}\b", text, re.IGNORECASE) is not None
+    return re.search(rf"\b{re.escape(expected)}s?\b", text, re.IGNORECASE) is not None
 
 
 def answered(engine, mode, question):
