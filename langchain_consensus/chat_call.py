@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.answer_forms import call_forms, narrowed
 from langchain_consensus.call_formats import CallFormat
@@ -40,10 +40,12 @@ class ChatCall:
     Attributes:
         consensus: The pipeline, with the fields that the call overrides.
         options: Its tools, and what answers must look like.
+        fits: Raises a `ValueError` for values (of JSON, or a call's arguments) that a class refuses; `None` takes all.
     """
 
     consensus: Consensus
     options: ChatOptions
+    fits: Callable[[Any], Any] | None = None
 
     def question(self, messages: Sequence[BaseMessage]) -> Question:
         """What the conversation asks; both views are told the schema that an answer in JSON follows."""
@@ -64,12 +66,26 @@ class ChatCall:
         return replace(self.consensus, wording=wording, answer_key=key, sampling=sampling).ask(questions)
 
     def message(self, ranking: Ranking) -> AIMessage:
-        """The best candidate whose tool calls, if it makes any, can be run; the best of all if there is none."""
+        """The best candidate that can be used: its calls can be run, its value fits; the best of all if there is none.
+
+        Candidates that rank higher and are passed over for it are counted in the warnings.
+        """
         result, read = ConsensusResult.of(ranking), self._reader()
         replies = [read(candidate.text) for candidate in result.candidates]
-        place = next((place for place, reply in enumerate(replies) if not reply.broken), 0)
+        place = next((place for place, reply in enumerate(replies) if self._is_usable(reply)), 0)
         chosen = result.candidates[place].text
-        return to_message(result.with_choice(place, chosen, passed_over="make no valid tool call"), replies[place])
+        broken = any(reply.broken for reply in replies[:place])
+        why = "make no valid tool call" if broken else "do not fit the class that was asked for"
+        return to_message(result.with_choice(place, chosen, passed_over=why), replies[place])
+
+    def _is_usable(self, reply: Reply) -> bool:
+        if reply.broken or self.fits is None:
+            return not reply.broken
+        try:
+            self.fits(reply.calls[0].arguments if reply.calls else json.loads(reply.text))
+        except ValueError:
+            return False
+        return True
 
     def _format(self) -> CallFormat | None:
         return CallFormat.of(self.consensus.engine) if self.options.tools else None

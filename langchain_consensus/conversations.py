@@ -6,21 +6,19 @@ What comes after it, in an agent's conversation, are the tool calls that it led 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
-from langchain_core.prompt_values import ChatPromptValue
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.prompt_values import ChatPromptValue, PromptValue
 
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Message, Question, ToolCall
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from typing import Literal
 
-    from langchain_core.messages import BaseMessage
-
-__all__ = ["ChatText", "ConversationPromptValue", "as_question", "question_of"]
+__all__ = ["ChatText", "ConversationPromptValue", "as_question", "check_prompt", "question_of"]
 
 
 class ChatText(str):
@@ -56,6 +54,26 @@ class ConversationPromptValue(ChatPromptValue):
 def as_question(prompt: str) -> Question:
     """What a text model is asked: the conversation of a `ChatText`, or the prompt itself."""
     return question_of(prompt.messages) if isinstance(prompt, ChatText) else Question(text=prompt)
+
+
+def check_prompt(value: object) -> None:
+    """Checks that a model's input is a text, a prompt value, or a list of messages in any form that LangChain knows.
+
+    Raises:
+        InvalidInputError: If it is anything else; the message says what.
+    """
+    if isinstance(value, str | PromptValue):
+        return
+    if not isinstance(value, Sequence) or isinstance(value, bytes | bytearray):
+        msg = f"The prompt is {value!r:.80}, a {type(value).__name__}; it must be a text, a prompt value or messages."
+        raise InvalidInputError(msg)
+    for place, one in enumerate(value):
+        if not isinstance(one, str | BaseMessage | dict | tuple | list):
+            msg = (
+                f"The prompt's message {place} is {one!r:.80}, a {type(one).__name__}; it must be a message, a text, a "
+                "(role, text) pair or a mapping with `role` and `content`."
+            )
+            raise InvalidInputError(msg)
 
 
 def question_of(messages: Sequence[BaseMessage], *, tools: tuple[str, ...] = ()) -> Question:

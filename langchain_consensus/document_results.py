@@ -46,7 +46,7 @@ class DocumentResult(BaseModel):
     """Log-probability of the query with the passage in sight (`correct`) and without it (`incorrect`)."""
     discriminator: VerdictScores
     prior: float | None
-    """The log-odds that the retriever's score or rank added, or `None` where no prior was asked for."""
+    """The retriever's score or rank, in standard deviations, or `None` where no prior was asked for."""
     scores: dict[Rule, LogProbability]
     """The document's score under every rule; the game's policies depend on the other documents too."""
     rule: Rule

@@ -14,7 +14,7 @@ from langchain_core.runnables import Runnable, RunnableParallel, RunnablePassthr
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from langchain_consensus.batched import BatchedRunnable, no_options
-from langchain_consensus.document_compressors import ConsensusReranker, check_search
+from langchain_consensus.document_compressors import ConsensusReranker
 from langchain_consensus.document_results import DocumentResult, with_evidence
 from langchain_consensus.engine import Usage
 from langchain_consensus.errors import InvalidInputError
@@ -22,6 +22,7 @@ from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording
 from langchain_consensus.results import ConsensusResult, UsageResult
 from langchain_consensus.settings import SamplingFields
+from langchain_consensus.shortlists import check_search
 from langchain_consensus.support import Answered, Support, supports
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
-from langchain_consensus.conversations import ConversationPromptValue, as_question
+from langchain_consensus.conversations import ConversationPromptValue, as_question, check_prompt
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import in_pieces, to_generations
 from langchain_consensus.ranked import RankedAnswers
@@ -234,6 +234,7 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
             yield chunk
 
     def _convert_input(self, model_input: LanguageModelInput) -> PromptValue:
+        check_prompt(model_input)
         value = super()._convert_input(model_input)
         messages = getattr(value, "messages", None)
         return value if messages is None else ConversationPromptValue(messages=messages)

@@ -36,8 +36,8 @@ class Shortlist:
     Attributes:
         query: What the documents may be relevant to.
         documents: The passages of each of `N` documents, at least one document and one passage of each.
-        prior: `[N]` what is known of the documents beforehand: log-odds of relevance that are added to both players'
-            (see `game.with_prior`); `None` for nothing.
+        prior: `[N]` what is known of the documents beforehand, in standard deviations (see `game.with_prior`); `None`
+            for nothing.
     """
 
     query: str

@@ -210,6 +210,9 @@ class SamplingFields(RankingSettings):
 
     @model_validator(mode="after")
     def _check_sampling(self) -> Self:
+        if self.num_candidates < 1:
+            msg = f"`num_candidates` is {self.num_candidates}; it must be a whole number of at least 1."
+            raise InvalidInputError(msg)
         self._sampling(None)
         return self
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+from dataclasses import dataclass, is_dataclass
 from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal, get_args
@@ -18,14 +18,40 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from langchain_core.language_models import BaseChatModel, LanguageModelInput
     from langchain_core.runnables import Runnable
 
-__all__ = ["Method", "structured"]
+__all__ = ["Checker", "Method", "checker", "structured"]
 
 Method = Literal["function_calling", "json_schema", "json_mode"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Checker:
+    """Makes objects of a class of values as JSON has them.
+
+    Attributes:
+        name: The class's full name.
+        make: The object; raises a `ValueError` for a value that the class refuses.
+    """
+
+    name: str
+    make: Callable[[Any], Any]
+
+    def __call__(self, value: Any) -> Any:
+        """The object that `value` is."""
+        return self.make(value)
+
+
+def checker(schema: object) -> Checker | None:
+    """What checks values for a pydantic class or a dataclass, own validators included; `None` for any other schema."""
+    if not isinstance(schema, type) or not (is_dataclass(schema) or is_basemodel_subclass(schema)):
+        return None
+    made = schema if is_dataclass(schema) or issubclass(schema, BaseModel) else None
+    make = getattr(schema, "parse_obj", None) if made is None else TypeAdapter(made).validate_python
+    return None if make is None else Checker(name=f"{schema.__module__}.{schema.__qualname__}", make=make)
 
 
 def structured(
@@ -101,13 +127,13 @@ def _parser(schema: dict[str, Any] | type, *, tool_name: str) -> Runnable[Any, A
         JsonOutputKeyToolsParser(key_name=tool_name, first_tool_only=True) if tool_name else JsonOutputParser()
     )
     if isinstance(schema, type) and is_dataclass(schema):
-        return parsed | RunnableLambda(partial(_validated, TypeAdapter(schema)), name=schema.__name__)
+        return parsed | RunnableLambda(partial(_validated, TypeAdapter(schema).validate_python), name=schema.__name__)
     return parsed
 
 
-def _validated(adapter: TypeAdapter[Any], value: object) -> Any:
+def _validated(make: Callable[[object], Any], value: object) -> Any:
     try:
-        return adapter.validate_python(value)
+        return make(value)
     except ValidationError as error:
         msg = f"The answer {value!r} does not fit the schema: {error}"
         raise OutputParserException(msg, llm_output=str(value)) from error

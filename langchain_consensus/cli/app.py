@@ -12,6 +12,7 @@ from langchain_consensus.cli.eval import evaluate
 from langchain_consensus.cli.exits import OneLineErrors
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.cli.models import models
+from langchain_consensus.cli.play import play
 from langchain_consensus.cli.probe import probe
 from langchain_consensus.cli.rank import rank
 from langchain_consensus.cli.report import report
@@ -27,6 +28,7 @@ app = typer.Typer(cls=OneLineErrors, epilog=_EXITS, pretty_exceptions_enable=Fal
 app.command()(ask)
 app.command()(rank)
 app.command()(explain)
+app.command()(play)
 app.command()(models)
 app.command()(bench)
 app.command()(probe)

@@ -50,7 +50,12 @@ def evaluate(
     baseline: Annotated[str, typer.Option(help="The method that others are compared with.")] = "generator",
     batch_size: Annotated[int, typer.Option(help="Items scored in one call.")] = 8,
     model: options.Model = options.DEFAULT_MODEL,
-    engine: Annotated[str, typer.Option(help="local or server.", rich_help_panel="The model")] = "local",
+    engine: Annotated[
+        str | None,
+        typer.Option(
+            help="local or server.", show_default="server with --base-url, else local", rich_help_panel="The model"
+        ),
+    ] = None,
     base_url: options.BaseUrl = None,
     tokenizer: options.Tokenizer = None,
     api_key: options.ApiKey = None,

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 from langchain_consensus.cli.eval_run import EvalRun, score_and_summarise
 from langchain_consensus.cli.exits import FAILED
+from langchain_consensus.cli.extras import require
 from langchain_consensus.engine.base import SamplingSettings
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.items import check_prompts, items_of, shuffled
-from langchain_consensus.evaluation.methods import method_named
+from langchain_consensus.evaluation.methods import DRAWN_ONLY, method_named
 from langchain_consensus.evaluation.sources import rows_of
 from langchain_consensus.evaluation.tasks import task_named
 from langchain_consensus.evaluation.wordings import evaluation_wording
@@ -84,7 +85,9 @@ class EvalJob:
 
         Raises:
             InvalidInputError: If one of them breaks a rule.
+            MissingDependencyError: If the extra `eval` is not installed.
         """
+        require("eval", "scipy", "sklearn")
         tasks = [self.overrides.applied(task_named(name)) for name in self.tasks]
         named = [evaluation_wording(name) for name in self.wordings]
         rows = [rows_of(task, self.data) for task in tasks]
@@ -110,6 +113,9 @@ class EvalJob:
                 f"`wording` is {wording.name!r}, a chat, and {engine.name!r} has no chat template; leave --wording to "
                 "the task, or choose one of plain text."
             )
+            raise InvalidInputError(msg)
+        if task.kind == "choice" and self.baseline in DRAWN_ONLY:
+            msg = f"`baseline` is {self.baseline!r}, which needs draws, and task {task.name!r} has given choices."
             raise InvalidInputError(msg)
         items = shuffled(items_of(task, found, wording), self.shuffle_seed)
         check_prompts(items, wording)

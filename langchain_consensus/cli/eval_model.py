@@ -29,7 +29,7 @@ class EvalModel:
     """What the options say of the model; see `eval`."""
 
     name: str
-    engine: str
+    engine: str | None
     server: ServerSettings
     dtype: str
     device_map: str | None
@@ -38,13 +38,17 @@ class EvalModel:
 
     def __post_init__(self) -> None:
         check_text("model", self.name)
-        if self.engine not in _ENGINES:
+        if self.engine is not None and self.engine not in _ENGINES:
             msg = f"`engine` is {self.engine!r}; it must be one of {', '.join(_ENGINES)}."
             raise InvalidInputError(msg)
-        if (self.engine == "server") != bool(self.server.base_urls):
-            urls = list(self.server.base_urls)
-            msg = f"`engine` is {self.engine!r} and `base_url` is {urls}; a server needs one, and only that."
+        if self.engine not in (None, self.kind):
+            msg = f"`engine` is {self.engine!r}; a server needs --base-url, and a local model has none."
             raise InvalidInputError(msg)
+
+    @property
+    def kind(self) -> str:
+        """`server` where there is an address, else `local`."""
+        return "server" if self.server.base_urls else "local"
 
     def make(self) -> Engine:
         """The engine; nothing is loaded.
@@ -52,7 +56,7 @@ class EvalModel:
         It keeps no keys from call to call, so that a score does not depend on what was asked before it, nor on where a
         run was interrupted.
         """
-        if self.engine == "local":
+        if self.kind == "local":
             require_local()
         return engines.make_engine(
             self.name,
@@ -60,8 +64,8 @@ class EvalModel:
             device_map=self.device_map,
             token_budget=self.token_budget,
             cache_dir=self.cache_dir,
-            prefix_cache_bytes=0,
             server=self.server,
+            prefix_cache_bytes=0,
         )
 
     def load(self, engine: Engine, wording: Wording) -> None:
@@ -74,14 +78,15 @@ class EvalModel:
 
     def deciding(self, engine: Engine) -> dict[str, Any]:
         """What of the model decides the scores, as JSON's own types; a hub model is loaded to know its commit."""
-        found = model_hash(self.name) if self.engine == "local" else None
-        if found is None and self.engine == "local":
+        found = model_hash(self.name) if self.kind == "local" else None
+        if found is None and self.kind == "local":
             engine.token_ids("a")
             found = model_hash(self.name)
         return {
             "model": self.name,
             "model_hash": found,
-            "engine": self.engine,
+            "engine": self.kind,
+            "tokenizer": self.server.tokenizer,
             "dtype": self.dtype,
             "token_budget": self.token_budget,
         }

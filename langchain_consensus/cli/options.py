@@ -90,7 +90,8 @@ WordingName = Annotated[
     str,
     typer.Option(
         "--wording",
-        help="How the views are asked: auto, chat_qa, chat_tools, multiple_choice, qa.",
+        help="How the views are asked: auto, agent_answer, chat_qa, chat_tools, multiple_choice, qa, rag_qa, "
+        "rag_qa_text, tool_use.",
         rich_help_panel=_VIEWS,
     ),
 ]

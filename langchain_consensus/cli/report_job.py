@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from langchain_consensus.cli.extras import require
 from langchain_consensus.cli.show import print_lines, say
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.evaluation.across import compared_runs
 from langchain_consensus.evaluation.classes import LENGTHS
 from langchain_consensus.evaluation.methods import method_named
 from langchain_consensus.evaluation.plots import draw_plots
 from langchain_consensus.evaluation.stored import read_run
 from langchain_consensus.evaluation.summary import summarised
-from langchain_consensus.evaluation.tables import comparison_tables, variant_table
+from langchain_consensus.evaluation.tables import across_table, comparison_tables, variant_table
 from langchain_consensus.evaluation.variants import compared_variants
 
 if TYPE_CHECKING:
@@ -51,15 +52,11 @@ class ReportJob:
             InvalidInputError: If a file is missing or damaged.
             MissingDependencyError: If the extra `eval` is not installed.
         """
-        needed = ("scipy", "sklearn", *(["matplotlib"] if self.plots is not None else []))
-        missing = [name for name in needed if importlib.util.find_spec(name) is None]
-        if missing:
-            msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[eval]"'
-            raise MissingDependencyError(msg)
+        require("eval", "scipy", "sklearn", *(["matplotlib"] if self.plots is not None else []))
         runs = [read_run(path) for path in _files(self.results)]
         length = cast("Length | None", self.length)
         summaries = [summarised(run, baseline=self.baseline, length=length) for run in runs]
-        text = comparison_tables(summaries)
+        text = comparison_tables(summaries) + across_table(compared_runs(runs, length=length))
         if self.variants:
             text += "".join(
                 variant_table(one, compared_variants(run)) for one, run in zip(summaries, runs, strict=True)

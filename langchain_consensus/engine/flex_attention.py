@@ -54,7 +54,7 @@ class FlexAttention:
     def attending(self, sight: Sight, *, device: torch.device, dtype: torch.dtype) -> Attending:
         """A block mask for each kind of layer, and stand-ins by which the decoder's calls are recognised."""
         layout = sight.visible
-        if not isinstance(layout, PackedLayout) or layout.length < self._least:
+        if not isinstance(layout, PackedLayout) or layout.length < max(self._least, 2):
             return self._otherwise.attending(sight, device=device, dtype=dtype)
         masks, blocks = {}, {}
         # No call but ours can use a stand-in: its shape fits no attention, and it holds one element.

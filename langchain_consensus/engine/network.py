@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from langchain_consensus.engine.attention import MaskedAttention
+from langchain_consensus.engine.grouped_keys import GroupedKeys
 from langchain_consensus.engine.head import Head
 from langchain_consensus.engine.interception import interception_for
 from langchain_consensus.engine.sight import Sight
@@ -67,6 +68,11 @@ class Network:
         self.head = Head(model, dtype=self.dtype)
 
     @property
+    def _ungroups(self) -> bool:
+        """Whether attention takes keys that were not repeated for each query: PyTorch's own does, on the CPU."""
+        return self.device.type == "cpu" and getattr(self.model.config, "_attn_implementation", None) == "sdpa"
+
+    @property
     def max_positions(self) -> int:
         """The longest string that the model can read, in tokens."""
         return int(getattr(self.config, "max_position_embeddings", None) or 2**31)
@@ -94,7 +100,8 @@ class Network:
         attending = self.attention.attending(sight, device=self.device, dtype=self.dtype)
         # A model whose layers differ takes one mask for each kind of layer, any other takes the mask itself.
         mask = attending.masks if len(self._windows) > 1 else attending.masks[next(iter(self._windows))]
-        with interception_for(self.device, self.dtype, attention=attending.computation):
+        grouped = GroupedKeys(cache, attending.computation) if self._ungroups else None
+        with interception_for(self.device, self.dtype, attention=attending.computation, grouped=grouped):
             output = self._decoder(
                 input_ids=self._tensor(tokens),
                 position_ids=self._tensor(positions),

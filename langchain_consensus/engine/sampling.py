@@ -18,6 +18,7 @@ from langchain_consensus.engine.masking import masked
 from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plan import Plan, make_plan
 from langchain_consensus.engine.prefix_cache import new_beginnings
+from langchain_consensus.engine.rows import largest, logsumexp
 from langchain_consensus.engine.scoring import run_steps
 from langchain_consensus.engine.trunk_cache import TrunkCache
 
@@ -212,7 +213,7 @@ def _extend(
     uniforms = torch.tensor([u[len(fork.ids)] for fork, _, u in entries], dtype=torch.float64)
     allowed = _allowed(logits, [fork for fork, _, _ in entries], rows)
     tokens = _pick(allowed, index, uniforms, settings) if settings.temperature else allowed.argmax(-1)[index]
-    logprobs = (logits[index, tokens] - torch.logsumexp(logits, dim=-1)[index]).double().cpu().tolist()
+    logprobs = (logits[index, tokens] - logsumexp(logits)[index]).double().cpu().tolist()
     for (fork, _, _), token, logprob in zip(entries, tokens.tolist(), logprobs, strict=True):
         fork.ids.append(token)
         fork.logprobs.append(logprob)
@@ -249,7 +250,7 @@ def truncated(logits: torch.Tensor, settings: SamplingSettings) -> tuple[torch.T
 
     columns = min(settings.top_k, logits.shape[-1]) or logits.shape[-1]
     if columns < logits.shape[-1]:
-        values, tokens = logits.topk(columns, dim=-1)
+        values, tokens = largest(logits, columns)
     else:
         values, tokens = logits.clone(), torch.arange(columns, device=logits.device).expand(logits.shape)
     warpers = LogitsProcessorList([TemperatureLogitsWarper(float(settings.temperature))])

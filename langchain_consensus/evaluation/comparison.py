@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from langchain_consensus.evaluation.methods import Method
-
 __all__ = ["Accuracy", "Difference", "Resampled"]
 
 _RESAMPLES = 10_000
@@ -68,10 +66,10 @@ class Difference:
 
 
 class Resampled:
-    """The bootstrap of all methods at once: every resample draws the same items for each of them."""
+    """The bootstrap of several methods at once: every resample draws the same items for each of them."""
 
-    def __init__(self, right: Mapping[Method, NDArray[np.bool_]], *, seed: int = 0) -> None:
-        """Draws the resamples of `[n]` items for each method."""
+    def __init__(self, right: Mapping[str, NDArray[np.bool_]], *, seed: int = 0) -> None:
+        """Draws the resamples of `[n]` items for each method, whatever it is called."""
         from scipy.stats import bootstrap
 
         self._right = right
@@ -91,7 +89,7 @@ class Resampled:
         )
         self._means = np.asarray(found.bootstrap_distribution)  # [M, resamples]
 
-    def difference(self, method: Method, other: Method) -> Difference:
+    def difference(self, method: str, other: str) -> Difference:
         """`method` minus `other`."""
         from scipy.stats import binomtest
 

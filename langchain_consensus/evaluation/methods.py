@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["Decisions", "Method", "decided", "method_named", "solved"]
+__all__ = ["DRAWN_ONLY", "Decisions", "Method", "decided", "method_named", "solved"]
 
 _I, _C = Correctness.INCORRECT, Correctness.CORRECT
 
@@ -65,7 +65,8 @@ class Method(StrEnum):
     """Greedy decoding: no candidates at all."""
 
 
-_DRAWN_ONLY = (Method.MAJORITY, Method.CONFIDENCE_WEIGHTED_VOTE, Method.BEST_OF_N, Method.GREEDY)
+DRAWN_ONLY = (Method.MAJORITY, Method.CONFIDENCE_WEIGHTED_VOTE, Method.BEST_OF_N, Method.GREEDY)
+"""Methods that need answers drawn from the model."""
 
 
 def method_named(name: str) -> Method:
@@ -123,7 +124,7 @@ def decided(
     answers = [answers_of(item, length=length, metric=metric) for item in items]
     path, end = solved(answers, published or PiKL()), solved(answers, certified or Equilibrium(starts=0))
     drawn = all(item.greedy is not None for item in items)
-    methods = [method for method in Method if drawn or method not in _DRAWN_ONLY]
+    methods = [method for method in Method if drawn or method not in DRAWN_ONLY]
     found: dict[Method, list[tuple[bool, float]]] = {method: [] for method in methods}
     for number, (item, one) in enumerate(zip(items, answers, strict=True)):
         scores = _scores(one, path, end, number, drawn=drawn)

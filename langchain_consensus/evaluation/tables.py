@@ -9,11 +9,12 @@ from langchain_consensus.evaluation.methods import Method
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from langchain_consensus.evaluation.across import RunComparison
     from langchain_consensus.evaluation.comparison import Accuracy, Difference
     from langchain_consensus.evaluation.summary import MetricSummary, RunSummary
     from langchain_consensus.evaluation.variants import Variant
 
-__all__ = ["comparison_tables", "variant_table"]
+__all__ = ["across_table", "comparison_tables", "variant_table"]
 
 _SHORT = {
     Method.GENERATOR: "G",
@@ -44,6 +45,20 @@ def comparison_tables(summaries: Sequence[RunSummary]) -> str:
         "very items, so the comparison favours it.\n"
     )
     return "\n".join([overview, note, *(_section(one) for one in summaries)])
+
+
+def across_table(comparisons: Sequence[RunComparison]) -> str:
+    """Runs of one task beside the first of them; empty without any."""
+    if not comparisons:
+        return ""
+    methods = list(comparisons[0].accuracies)
+    head = ["task", "run", "minus", "n", *(_SHORT[method] for method in methods)]
+    rows = [
+        [one.task, one.name, one.reference, str(one.items)]
+        + [f"{100 * one.accuracies[m].value:.1f}: {_difference(one.differences[m])}" for m in methods]
+        for one in comparisons
+    ]
+    return f"\n## Runs of one task, on the items that both have\n\n{_table(head, rows)}"
 
 
 def variant_table(summary: RunSummary, variants: Iterable[Variant]) -> str:

@@ -55,19 +55,13 @@ def compared_variants(run: StoredRun) -> list[Variant]:
     found = []
     for name, length, solver in _settings(own):
         right = _right(items, length, metric, solver)
-        # The two rows are ER-D under two settings; any two names do.
-        resampled = Resampled(
-            {
-                Method.ER_DISCRIMINATOR: right[Method.ER_DISCRIMINATOR],
-                Method.DISCRIMINATOR: base[Method.ER_DISCRIMINATOR],
-            }
-        )
+        rows = {"variant": right[Method.ER_DISCRIMINATOR], "published": base[Method.ER_DISCRIMINATOR]}
         found.append(
             Variant(
                 name=name,
                 accuracies={method: Accuracy.counted(right[method]) for method in _MEASURED},
-                gain=resampled.difference(Method.ER_DISCRIMINATOR, Method.DISCRIMINATOR),
-                changed=float((right[Method.ER_DISCRIMINATOR] != base[Method.ER_DISCRIMINATOR]).mean()),
+                gain=Resampled(rows).difference("variant", "published"),
+                changed=float((rows["variant"] != rows["published"]).mean()),
             )
         )
     return found

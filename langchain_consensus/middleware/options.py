@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
-from string import Formatter
+from dataclasses import dataclass, field, fields
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
-
-from langchain_core.language_models import BaseChatModel
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from langchain_consensus.candidates import normalised_text
 from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine import SamplingSettings
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.middleware.checks import check_fit, check_values
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
 from langchain_consensus.settings import solver_named
 from langchain_consensus.verification import Judge
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_core.language_models import BaseChatModel
+
     from langchain_consensus.candidates import AnswerKey
     from langchain_consensus.engine import Engine
     from langchain_consensus.game import Solver
@@ -34,20 +35,6 @@ FEEDBACK = (
     "use a tool where something is missing, and give a corrected answer."
 )
 REFUSAL = "I could not find an answer that I can stand behind."
-
-
-_OF_VERIFY = (
-    "min_confidence",
-    "max_retries",
-    "fallback_model",
-    "on_failure",
-    "refusal",
-    "feedback",
-    "keep_drafts",
-    "contrast_candidates",
-)
-_OF_SELECT = ("num_candidates", "draw_settings", "rank_tool_calls", "rule", "solver", "answer_key")
-_OF_MODE: Mapping[str, str] = dict.fromkeys(_OF_VERIFY, "verify") | dict.fromkeys(_OF_SELECT, "select")
 
 
 class OptionFields(TypedDict, total=False):
@@ -145,11 +132,8 @@ class Options:
     name: str = "ConsensusMiddleware"
 
     def __post_init__(self) -> None:
-        for option, holds, rule in self._rules():
-            if not holds:
-                msg = f"`{option}` is {getattr(self, option)!r}; it must be {rule}."
-                raise InvalidInputError(msg)
-        self._check_fit()
+        check_values(self)
+        check_fit(self)
         for mapping in ("verify_tools", "draw_settings"):
             object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
         # A name that is none raises here, and not in the middle of a run.
@@ -183,86 +167,3 @@ class Options:
         if isinstance(wording, Wording):
             return wording
         return wording_named((auto if self.judge.is_chat else "qa") if wording == "auto" else wording)
-
-    def _rules(self) -> tuple[tuple[str, bool, str], ...]:
-        engine = callable(getattr(self.judge, "score", None)) and callable(getattr(self.judge, "sample", None))
-        return (
-            ("judge", engine, "an `Engine`, such as `TransformersEngine(model_id)`"),
-            ("mode", self.mode in get_args(Mode), f"one of {list(get_args(Mode))}"),
-            ("min_confidence", _is_share(self.min_confidence), "a probability from 0 to 1"),
-            ("min_verdict_mass", _is_share(self.min_verdict_mass), "a probability from 0 to 1"),
-            ("max_retries", _is_count(self.max_retries, 0), "a whole number of at least 0"),
-            (
-                "contrast_candidates",
-                _is_count(self.contrast_candidates, 0),
-                "a whole number of at least 0",
-            ),
-            ("num_candidates", _is_count(self.num_candidates, 2), "a whole number of at least 2"),
-            ("on_failure", self.on_failure in get_args(OnFailure), f"one of {list(get_args(OnFailure))}"),
-            (
-                "fallback_model",
-                self.fallback_model is None or isinstance(self.fallback_model, BaseChatModel),
-                'a chat model, such as `init_chat_model("provider:model")`, or `None`',
-            ),
-            ("refusal", _is_text(self.refusal), "a text with at least one visible character"),
-            ("feedback", _fields_of(self.feedback) <= {"reason"}, "a text whose only field is {reason}"),
-            ("name", _is_text(self.name), "a text with at least one visible character"),
-            (
-                "verify_tools",
-                isinstance(self.verify_tools, Mapping)
-                and all(_is_text(tool) and _is_share(least) for tool, least in self.verify_tools.items()),
-                "a mapping from tools' names to probabilities from 0 to 1",
-            ),
-            (
-                "solver",
-                isinstance(self.solver, str) or callable(getattr(self.solver, "solve_block", None)),
-                "a solver of `langchain_consensus.game`, or its name",
-            ),
-            (
-                "draw_settings",
-                isinstance(self.draw_settings, Mapping) and all(map(_is_text, self.draw_settings)),
-                'a mapping from options of the model\'s calls to values, such as `{"temperature": 0.8}`',
-            ),
-            (
-                "answer_key",
-                self.answer_key is None or callable(self.answer_key),
-                "a function or `None`",
-            ),
-        )
-
-    def _check_fit(self) -> None:
-        """Options that do nothing in the chosen mode are refused, not ignored."""
-        for option in fields(self):
-            mode = _OF_MODE.get(option.name, self.mode)
-            if self.mode != mode and getattr(self, option.name) != _default(option):
-                msg = f"`{option.name}` is an option of mode {mode!r} and the mode is {self.mode!r}; leave it out."
-                raise InvalidInputError(msg)
-        if self.mode == "tools" and not self.verify_tools:
-            msg = "`mode` is 'tools' and `verify_tools` is empty; name the tools and the confidence that each needs."
-            raise InvalidInputError(msg)
-        if self.rank_tool_calls and not self.judge.is_chat:
-            msg = f"`rank_tool_calls` is True and the judge {self.judge.name!r} has no chat template that shows tools."
-            raise InvalidInputError(msg)
-
-
-def _default(option: Field[Any]) -> Any:
-    return option.default if option.default_factory is MISSING else option.default_factory()
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value.strip())
-
-
-def _is_share(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1
-
-
-def _is_count(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
-
-
-def _fields_of(template: Any) -> set[str | None]:
-    try:
-        return {field for _, field, _, _ in Formatter().parse(template) if field is not None}
-    except (TypeError, ValueError):
-        return {None}

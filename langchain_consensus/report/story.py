@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["told"]
+__all__ = ["moved", "told"]
 
 _COMPARED = 100
 """Candidates whose pairs are counted; all pairs of a thousand would take longer than the game."""
@@ -35,18 +35,13 @@ def told(ranking: Ranking, course: Course) -> tuple[str, ...]:
     if len(ranking.candidates) == 1:
         verdict = percent(ranking.candidates[0].verdict)
         return (f"There is one distinct answer, so there was nothing to settle. The judge's raw verdict is {verdict}.",)
-    return tuple(
-        sentence
-        for sentence in (
-            _without(ranking),
-            _before(ranking, course),
-            _on_the_way(ranking, course),
-            _after(ranking, course),
-            _pairs(course),
-            _chosen(ranking),
-        )
-        if sentence
-    )
+    return (_without(ranking), *moved(ranking, course), _chosen(ranking))
+
+
+def moved(ranking: Ranking, course: Course) -> tuple[str, ...]:
+    """The part of the story that the game tells: before it, on the way, after it."""
+    told_of = (_before(ranking, course), _on_the_way(ranking, course), _after(ranking, course), _pairs(course))
+    return tuple(sentence for sentence in told_of if sentence)
 
 
 def _without(ranking: Ranking) -> str:

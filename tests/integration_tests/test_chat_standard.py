@@ -20,7 +20,13 @@ class TestChatEquilibriumRanking(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self):
-        return {"engine": _ENGINE, "num_candidates": 2, "max_new_tokens": 48, "solver": "log_time_flow"}
+        return {
+            "engine": _ENGINE,
+            "num_candidates": 3,
+            "max_new_tokens": 96,
+            "temperature": 0.7,
+            "solver": "log_time_flow",
+        }
 
     @property
     def standard_chat_model_params(self):

@@ -116,6 +116,15 @@ def test_the_three_best_are_returned_unless_told_otherwise(recording_engine):
     assert len(ConsensusReranker(engine=recording_engine, top_n=1).compress_documents(DOCUMENTS, CAPITAL)) == 1
 
 
+async def test_a_call_of_rerank_may_ask_for_fewer_and_for_better_ones(reranker):
+    assert [one.index for one in reranker.rerank(DOCUMENTS, CAPITAL, top_n=1)] == [1]
+    assert [one.index for one in await reranker.arerank(DOCUMENTS, CAPITAL, min_score=0.2)] == [1, 2]
+    assert len(reranker.rerank(DOCUMENTS, CAPITAL)) == 4
+    for option in ({"top_n": 0}, {"min_score": 2}):
+        with pytest.raises(ValidationError, match=next(iter(option))):
+            reranker.rerank(DOCUMENTS, CAPITAL, **option)
+
+
 def test_the_least_score_is_inclusive_and_may_leave_nothing(reranker):
     scores = {one.index: one.relevance_score for one in reranker.rerank(DOCUMENTS, CAPITAL)}
     exactly = reranker.model_copy(update={"min_score": scores[2]})
@@ -153,14 +162,14 @@ def game_of(found):
 
 
 @pytest.mark.parametrize("prior", ["rank", "score"])
-def test_the_prior_multiplies_the_anchors_by_the_exponential_of_the_standardised_score(recording_engine, prior):
+def test_the_prior_moves_the_anchors_by_the_standardised_score(recording_engine, prior):
     documents = DOCUMENTS[:3]
     reranker = ConsensusReranker.from_engine(recording_engine, prior=prior, prior_weight=2.5, solver=PiKL(steps=300))
     found = reranker.rerank(documents, CAPITAL)
-    log_odds = 2.5 * np.array(standardised(documents, prior))
-    solution = solve(with_prior(game_of(found), [log_odds]), PiKL(steps=300))
+    evidence = standardised(documents, prior)
+    solution = solve(with_prior(game_of(found), [evidence], weight=2.5), PiKL(steps=300))
     for one in found:
-        assert one.prior == pytest.approx(log_odds[one.index])
+        assert one.prior == pytest.approx(evidence[one.index])
         assert one.scores[Rule.ER_DISCRIMINATOR] == pytest.approx(solution.discriminator_policy[1, one.index])
         assert one.scores[Rule.ER_GENERATOR] == pytest.approx(solution.generator_policy[1, one.index])
 

@@ -62,7 +62,7 @@ def test_solvers_have_names():
         ({"solver": 5}, "`solver` is 5; it must be one of"),
         ({"solver": PiKL}, "; it must be one of"),
         ({"answer_key": "number"}, "`answer_key` is 'number'; it must be a function"),
-        ({"num_candidates": 0}, "`n` is 0; it must be a whole number of at least 1"),
+        ({"num_candidates": 0}, "`num_candidates` is 0; it must be a whole number of at least 1"),
         ({"max_new_tokens": 0}, "`max_new_tokens` is 0; it must be a whole number of at least 1"),
         ({"temperature": -1}, "`temperature` is -1.0; it must be a finite number of at least 0"),
         ({"top_p": 0}, "`top_p` is 0.0; it must be above 0 and at most 1"),

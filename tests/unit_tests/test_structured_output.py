@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import pytest
+from langchain_core.caches import InMemoryCache
 from langchain_core.exceptions import OutputParserException
 from langchain_core.messages import AIMessage
 from pydantic import BaseModel, Field, field_validator
@@ -151,6 +152,53 @@ def test_a_value_that_the_class_refuses_is_an_error_or_reported_beside_the_messa
     found = model.with_structured_output(Real, include_raw=True).invoke(QUESTION)
     assert found["parsed"] is None
     assert isinstance(found["parsing_error"], OutputParserException)
+
+
+@dataclass
+class RealData:
+    """A city that is one."""
+
+    city: str
+
+    def __post_init__(self):
+        if self.city != "Canberra":
+            msg = "no capital"
+            raise ValueError(msg)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [Real, RealData])
+async def test_a_value_that_the_class_refuses_is_passed_over_for_the_best_that_it_takes(schema, method):
+    beliefs = {'{"city": "Sydney"}': 0.6, '{"city": "Melbourne"}': 0.28, '{"city": "Canberra"}': 0.12}
+    model = chat(
+        calls(beliefs, schema.__name__) if method == "function_calling" else beliefs,
+        cache=InMemoryCache(),
+        num_candidates=100,
+    )
+    structured = model.with_structured_output(schema, method=method, include_raw=True)
+    for found in (structured.invoke(QUESTION), await structured.ainvoke(QUESTION), *structured.batch([QUESTION])):
+        assert found["parsed"] == schema(city="Canberra")
+        result = result_from_json(found["raw"].response_metadata[EVIDENCE])
+        assert "Canberra" in result.text
+        assert "Sydney" in result.candidates[0].text
+        assert "2 of the candidates rank higher and do not fit the class that was asked for." in result.warnings
+    assert len(model.engine.sample_calls) == 1
+    model.with_structured_output({**SCHEMA, "title": schema.__name__}, method=method)
+    assert model._fits is None  # the model itself takes any value
+
+
+def test_the_cache_keeps_classes_with_the_same_schema_apart():
+    model = chat({'{"city": "Sydney"}': 0.9, '{"city": "Canberra"}': 0.1}, cache=InMemoryCache())
+    schema = {**Real.model_json_schema()}
+    assert model.with_structured_output(schema).invoke(QUESTION) == {"city": "Sydney"}
+    assert model.with_structured_output(Real).invoke(QUESTION) == Real(city="Canberra")
+
+
+def test_the_cache_keeps_any_object_apart_from_an_object_that_was_asked_for():
+    model = chat({'{"city": "Canberra"}': 1.0}, cache=InMemoryCache())
+    model.with_structured_output({"title": "Any", "type": "object"}, method="json_mode").invoke(QUESTION)
+    model.invoke(QUESTION, response_format={"type": "json_schema", "json_schema": {"schema": {"type": "object"}}})
+    assert len(model.engine.sample_calls) == 2  # the second was told a schema
 
 
 @dataclass

@@ -1,6 +1,7 @@
 """`eval` and `report` as a user runs them: files, tables, resumption and one-line errors."""
 
 import gzip
+import importlib.util
 import json
 import random
 import re
@@ -9,8 +10,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from types import SimpleNamespace
-from unittest.mock import patch
 
 import pytest
 from cli_running import BatchEngine, run, write_items
@@ -96,6 +95,8 @@ def test_several_tasks_and_wordings_are_one_command(data, tmp_path):
     assert {name for name in files(out) if name.endswith(".jsonl")} == {
         "arc_easy.chat_qa.jsonl", "arc_easy.chat_words.jsonl",
     }  # fmt: skip
+    across = run("report", out, columns=400).out.partition("## Runs of one task")[2]
+    assert "| arc_easy | chat_words, qwen2.5-coder-1.5b-instruct | chat_qa, qwen2.5-coder-1.5b-instruct | 4 |" in across
 
 
 def test_a_model_without_a_chat_template_is_asked_in_plain_text(data, tmp_path):
@@ -225,9 +226,10 @@ def test_scores_of_other_settings_are_not_continued_and_nothing_is_overwritten(d
         (["--n", "0"], "`n` is 0"),
         (["--shots", "3"], "no file of few-shot examples"),
         (["--baseline", "best"], "`baseline` is 'best'"),
+        (["--baseline", "majority"], "`baseline` is 'majority', which needs draws"),
         (["--engine", "cloud"], "`engine` is 'cloud'; it must be one of local, server"),
-        (["--engine", "server"], "a server needs one"),
-        (["--base-url", "http://localhost:8000"], "a server needs one"),
+        (["--engine", "server"], "`engine` is 'server'; a server needs --base-url"),
+        (["--engine", "local", "--base-url", "http://localhost:8000"], "a local model has none"),
         (["--task", "gsm8k"], "gsm8k/dev.jsonl: cannot be read (No such file or directory)"),
     ],
 )
@@ -325,20 +327,19 @@ def test_bad_input_to_the_report_is_one_line(data, tmp_path, args, said):
     assert "holds no .jsonl file" in run("report", empty).err
 
 
-def test_a_server_is_asked_through_its_engine_and_without_one_the_error_says_what_to_install(data, tmp_path):
-    made = []
-
-    def served(*args, **options):
-        made.append((args, options))
-        return BatchEngine()
-
-    home = SimpleNamespace(OpenAICompatibleEngine=served)
-    args = ("--engine", "server", "--base-url", "http://localhost:8000/v1", "--model", "org/model")
-    with patch("langchain_consensus.cli.engines.import_module", lambda name: home):
-        assert evaluate(data, tmp_path / "out", *args).code == 0
-    assert made == [(("http://localhost:8000/v1",), {"model": "org/model"})]
+def test_a_server_is_asked_where_there_is_an_address_and_the_summary_says_so(data, tmp_path):
+    args = ("--base-url", "http://localhost:8000/v1", "--model", "org/model", "--tokenizer", "org/tokenizer")
+    assert evaluate(data, tmp_path / "out", *args).code == 0
     summary = json.loads((tmp_path / "out" / "arc_easy.chat_qa.summary.json").read_text("utf-8"))
-    assert (summary["settings"]["engine"], summary["settings"]["model_hash"]) == ("server", None)
-    with patch("langchain_consensus.cli.engines.import_module", side_effect=ImportError("no openai")):
-        ran = evaluate(data, tmp_path / "other", *args)
-    assert (ran.code, "langchain-consensus[openai]" in ran.err) == (2, True)
+    found = {name: summary["settings"][name] for name in ("engine", "model", "tokenizer", "model_hash")}
+    assert found == {"engine": "server", "model": "org/model", "tokenizer": "org/tokenizer", "model_hash": None}
+    assert evaluate(data, tmp_path / "out", *args, "--engine", "server").code == 0
+
+
+def test_without_the_extra_both_commands_say_what_to_install(data, tmp_path, monkeypatch):
+    real = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == "scipy" else real(name, *rest))
+    for ran in (evaluate(data, tmp_path / "out"), run("report", tmp_path)):
+        assert ran.code == 2
+        assert ran.err == 'error: scipy is not installed; run: pip install "langchain-consensus[eval]"\n'
+    assert not (tmp_path / "out").exists()

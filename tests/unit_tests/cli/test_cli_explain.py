@@ -8,7 +8,7 @@ from cli_running import CAPITALS, BatchEngine, run
 from langchain_consensus.cli.ask import ask
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.engine.fake import FakeEngine
-from langchain_consensus.report import page
+from langchain_consensus.report import render
 
 AUSTRALIA, ITALY = CAPITALS
 
@@ -91,7 +91,7 @@ def test_places_that_cannot_be_written_are_refused(tmp_path):
 
 
 def test_without_jinja_nothing_is_loaded(tmp_path, monkeypatch):
-    page._environment.cache_clear()
+    render.environment.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     ran = run("explain", ITALY, "--output", tmp_path / "page.html", engine=Unloadable())
     assert (ran.code, 'pip install "langchain-consensus[report]"' in ran.err) == (2, True)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from langchain_consensus import OpenAICompatibleEngine
-from langchain_consensus.engine.openai_checks import Interview
+from langchain_consensus.engine.openai_interview import Interview
 from langchain_consensus.engine.openai_protocol import (
     AnswerError,
     Drawn,

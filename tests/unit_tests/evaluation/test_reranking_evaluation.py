@@ -143,4 +143,4 @@ def test_the_program_scores_compares_and_sweeps(folder, tmp_path, monkeypatch, c
     program.main(["compare", "--scores", str(output), "--sweep"])
     shown = capsys.readouterr().out
     assert "| game, prior score x 2, ER-D |" in shown
-    assert "game, prior rank x 2, ER-G: " in shown
+    assert "game, prior rank x 8, ER-G: " in shown

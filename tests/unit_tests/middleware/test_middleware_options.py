@@ -25,6 +25,7 @@ WRONG = [
     ({"refusal": " "}, "`refusal` is ' '; it must be a text with at least one visible character"),
     ({"feedback": "Because of {cause}"}, r"`feedback` is 'Because of \{cause\}'; .* whose only field is \{reason\}"),
     ({"feedback": "{"}, r"`feedback` is '\{'"),
+    ({"feedback": "{reason:d}"}, r"`feedback` is"),
     ({"feedback": 3}, "`feedback` is 3"),
     ({"contrast_candidates": -2}, "`contrast_candidates` is -2"),
     ({"verify_tools": ["lookup"]}, r"`verify_tools` is \['lookup'\]; it must be a mapping from tools' names"),

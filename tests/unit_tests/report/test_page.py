@@ -14,7 +14,7 @@ from langchain_consensus import Consensus, FakeEngine, Question, SamplingSetting
 from langchain_consensus.errors import InvalidInputError, MissingDependencyError
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.ranking import Rule
-from langchain_consensus.report import is_page, notebook_html
+from langchain_consensus.report import is_page, notebook_html, render
 from tests.engines import CAPITAL, RecordingEngine, text_of
 from tests.rankings import rank, views
 
@@ -324,9 +324,7 @@ def test_a_notebook_shows_a_table_without_script_or_style():
 
 
 def test_without_jinja_a_notebook_shows_the_text_and_a_page_says_what_to_install(monkeypatch):
-    from langchain_consensus.report import page
-
-    page._environment.cache_clear()
+    render.environment.cache_clear()
     monkeypatch.setitem(sys.modules, "jinja2", None)
     ranking = rank(random_views(2))
     assert ranking._repr_html_() is None
