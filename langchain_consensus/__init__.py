@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.document_results import DocumentResult
-    from langchain_consensus.engine import FakeEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
@@ -35,6 +36,9 @@ __all__ = [
     "DocumentResult",
     "EquilibriumRankingLLM",
     "FakeEngine",
+    "GroundedAnswer",
+    "GroundedAnswering",
+    "OpenAICompatibleEngine",
     "Question",
     "Ranking",
     "RelevanceWording",
@@ -45,6 +49,7 @@ __all__ = [
     "__version__",
     "explain_html",
     "given",
+    "grounded_qa",
     "normalised_text",
     "plot_policies",
 ]
@@ -60,6 +65,9 @@ _HOMES = {
     "DocumentResult": "document_results",
     "EquilibriumRankingLLM": "llms",
     "FakeEngine": "engine.fake",
+    "GroundedAnswer": "grounding",
+    "GroundedAnswering": "grounding",
+    "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",
     "RelevanceWording": "relevance_wording",
@@ -69,6 +77,7 @@ _HOMES = {
     "Wording": "prompts",
     "explain_html": "report",
     "given": "candidates",
+    "grounded_qa": "grounding",
     "normalised_text": "candidates",
     "plot_policies": "report",
 }

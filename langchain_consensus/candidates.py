@@ -151,7 +151,14 @@ def sampled(
     Raises:
         ContextWindowError: If a prompt with `max_new_tokens` after it is longer than the model can read.
         EngineError: If no draw of a question has a visible character, or none is complete under a grammar.
+        InvalidInputError: If the wording answers by letter: what is drawn are answers, and letters are none.
     """
+    if wording.answer_as == "letter":
+        msg = (
+            f"Wording {wording.name!r} answers by letter, so that nothing can be sampled with it; give the options as "
+            "`candidates`, or use a wording whose `answer_as` is 'text'."
+        )
+        raise InvalidInputError(msg)
     prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
     try:
         result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))

@@ -1,4 +1,4 @@
-"""One call of a chat model: its options are read, its conversation becomes a question, its ranking a message.
+"""One call of a chat model: its conversation becomes a question, its ranking a message.
 
 Knows the pipeline and LangChain's messages, and no model class.
 """
@@ -9,66 +9,28 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.answer_forms import call_forms, narrowed
+from langchain_consensus.call_formats import CallFormat
 from langchain_consensus.conversations import question_of
-from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.engine import JsonForm
 from langchain_consensus.evidence import to_message
 from langchain_consensus.results import ConsensusResult
-from langchain_consensus.tool_calls import reader, reply_key
+from langchain_consensus.tool_calls import json_key, reader, reply_key
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from langchain_core.messages import AIMessage, BaseMessage
 
+    from langchain_consensus.chat_options import ChatOptions
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.prompts import Question
     from langchain_consensus.ranking import Ranking
+    from langchain_consensus.tool_calls import Reply
 
-__all__ = ["ChatCall", "ChatOptions", "with_own_names"]
+__all__ = ["ChatCall"]
 
-
-def with_own_names(options: Mapping[str, Any]) -> dict[str, Any]:
-    """`options` with `max_tokens`, as chat models call it, under this package's name; a `None` is left out."""
-    own = dict(options)
-    longest = own.pop("max_tokens", None)
-    if longest is not None:
-        if own.get("max_new_tokens", longest) != longest:
-            msg = "`max_tokens` and `max_new_tokens` are the same option and are given with different values; give one."
-            raise InvalidInputError(msg)
-        own["max_new_tokens"] = longest
-    return {name: value for name, value in own.items() if value is not None or name not in {"temperature", "stop"}}
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChatOptions:
-    """The keyword arguments of a call.
-
-    Attributes:
-        fields: Fields of the model that the call overrides.
-        tools: What the assistant may call, as in `prompts.ChatPrompt`.
-    """
-
-    fields: Mapping[str, Any]
-    tools: tuple[str, ...]
-
-    @classmethod
-    def of(cls, options: Mapping[str, Any]) -> ChatOptions:
-        """The options of `invoke`, `bind` and the like; `stream` is LangChain's own.
-
-        Raises:
-            InvalidInputError: If `tool_choice` would force a call.
-        """
-        fields = with_own_names(options)
-        fields.pop("stream", None)
-        tools, choice = fields.pop("tools", None) or (), fields.pop("tool_choice", None)
-        if choice not in (None, "auto", "none"):
-            msg = (
-                f"`tool_choice` is {choice!r}; 'auto' and 'none' are supported. A call cannot be forced yet: ask for "
-                "it in the prompt, or parse the answer with `ConsensusOutputParser(inner=PydanticOutputParser(...))`."
-            )
-            raise InvalidInputError(msg)
-        shown = () if choice == "none" else tuple(json.dumps(tool, ensure_ascii=False) for tool in tools)
-        return cls(fields=fields, tools=shown)
+_AS_JSON = "\nAnswer in JSON that follows this schema: "
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,30 +38,68 @@ class ChatCall:
     """What a call asks of the pipeline.
 
     Attributes:
-        consensus: The pipeline, with the options of the call.
-        tools: What the assistant may call; calls are candidates like any answer.
+        consensus: The pipeline, with the fields that the call overrides.
+        options: Its tools, and what answers must look like.
+        fits: Raises a `ValueError` for values (of JSON, or a call's arguments) that a class refuses; `None` takes all.
     """
 
     consensus: Consensus
-    tools: tuple[str, ...] = ()
+    options: ChatOptions
+    fits: Callable[[Any], Any] | None = None
 
     def question(self, messages: Sequence[BaseMessage]) -> Question:
-        """What the conversation asks."""
-        return question_of(messages, tools=self.tools)
+        """What the conversation asks; both views are told the schema that an answer in JSON follows."""
+        question = question_of(messages, tools=self.options.tools)
+        if self.options.schema is None or not self.options.shows_schema:
+            return question
+        return replace(question, text=question.text + _AS_JSON + self.options.schema)
 
     def rank(self, questions: Sequence[Question]) -> list[Ranking]:
-        """The rankings, in one batch; with tools, answers that make the same calls are one candidate."""
-        if not self.tools:
-            return self.consensus.ask(questions)
-        auto = self.consensus.wording == "auto" and self.consensus.engine.is_chat
-        key = reply_key(reader(self.tools), self.consensus.answer_key)
-        wording = "chat_tools" if auto else self.consensus.wording
-        return replace(self.consensus, wording=wording, answer_key=key).ask(questions)
+        """The rankings, in one batch; answers that make the same calls, or are the same JSON, are one candidate."""
+        sampling = replace(self.consensus.sampling, grammar=self._forms())
+        key, wording = self.consensus.answer_key, self.consensus.wording
+        if self.options.schema is not None:
+            key = json_key
+        if self.options.tools:
+            key = reply_key(self._reader(), key)
+            wording = "chat_tools" if wording == "auto" and self.consensus.engine.is_chat else wording
+        return replace(self.consensus, wording=wording, answer_key=key, sampling=sampling).ask(questions)
 
     def message(self, ranking: Ranking) -> AIMessage:
-        """The best candidate whose tool calls, if it makes any, can be run; the best of all if there is none."""
-        result, read = ConsensusResult.of(ranking), reader(self.tools)
+        """The best candidate that can be used: its calls can be run, its value fits; the best of all if there is none.
+
+        Candidates that rank higher and are passed over for it are counted in the warnings.
+        """
+        result, read = ConsensusResult.of(ranking), self._reader()
         replies = [read(candidate.text) for candidate in result.candidates]
-        place = next((place for place, reply in enumerate(replies) if not reply.broken), 0)
+        place = next((place for place, reply in enumerate(replies) if self._is_usable(reply)), 0)
         chosen = result.candidates[place].text
-        return to_message(result.with_choice(place, chosen, passed_over="make no valid tool call"), replies[place])
+        broken = any(reply.broken for reply in replies[:place])
+        why = "make no valid tool call" if broken else "do not fit the class that was asked for"
+        return to_message(result.with_choice(place, chosen, passed_over=why), replies[place])
+
+    def _is_usable(self, reply: Reply) -> bool:
+        if reply.broken or self.fits is None:
+            return not reply.broken
+        try:
+            self.fits(reply.calls[0].arguments if reply.calls else json.loads(reply.text))
+        except ValueError:
+            return False
+        return True
+
+    def _format(self) -> CallFormat | None:
+        return CallFormat.of(self.consensus.engine) if self.options.tools else None
+
+    def _reader(self) -> Callable[[str], Reply]:
+        return reader(self.options.tools, self._format())
+
+    def _forms(self) -> tuple[JsonForm, ...]:
+        """What an answer has to look like; nothing where the model decides."""
+        tools, schema, call_format = self.options.tools, self.options.schema, self._format()
+        forms: tuple[JsonForm, ...] = ()
+        if call_format and (self.options.forced or schema is not None):
+            names = self.options.forced or [json.loads(tool)["function"]["name"] for tool in tools]
+            forms = call_forms(tools, names, call_format)
+        if schema is not None:
+            forms += (JsonForm(schema=json.dumps(narrowed(json.loads(schema)), ensure_ascii=False)),)
+        return forms

@@ -7,42 +7,39 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.caches import BaseCache
-from langchain_core.globals import get_llm_cache
-from langchain_core.language_models import BaseChatModel
-from langchain_core.load import dumps
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.runnables.config import get_config_list
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from langchain_consensus import __version__
-from langchain_consensus.chat_call import ChatCall, ChatOptions, with_own_names
+from langchain_consensus.answer_forms import forced_tools
+from langchain_consensus.chat_batches import BatchedChatModel
+from langchain_consensus.chat_call import ChatCall
+from langchain_consensus.chat_options import ChatOptions, with_own_names
 from langchain_consensus.conversations import check_prompt
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import to_chunks
-from langchain_consensus.ranked import RankedAnswers, Together
+from langchain_consensus.profiles import profile_of
+from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.saving import written
 from langchain_consensus.settings import SamplingFields
+from langchain_consensus.structured_output import Checker, Method, checker, structured
 from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.language_models import LanguageModelInput, ModelProfile
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.prompt_values import PromptValue
-    from langchain_core.runnables import Runnable, RunnableConfig
+    from langchain_core.runnables import Runnable
     from langchain_core.tools import BaseTool
 
     from langchain_consensus.observation import Observer
-    from langchain_consensus.prompts import Question
     from langchain_consensus.ranking import Ranking
-
-    _Run = tuple["ChatEquilibriumRanking", LanguageModelInput, RunnableConfig]
 
 __all__ = ["ChatEquilibriumRanking"]
 
@@ -50,7 +47,7 @@ _OF_SERVERS = ("api_key", "max_retries", "timeout")
 """Standard options of chat models that mean nothing to a model in this process; they are taken with a warning."""
 
 
-class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
+class ChatEquilibriumRanking(SamplingFields, BatchedChatModel):
     """A chat model that draws several replies, lets its two views of them agree, and gives the one they agree on.
 
     Setup:
@@ -94,9 +91,16 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         chat.bind_tools([get_weather]).invoke("What is the weather in Canberra?").tool_calls
         ```
 
-        Tools are shown through the model's own chat template, and calls are read as the Qwen and Hermes families write
-        them. Calls are candidates like any reply: the same name and arguments are one candidate. `tool_choice` is
-        `auto` or `none`.
+        Tools are shown through the model's own chat template, and calls are read as that template writes them. Calls
+        are candidates like any reply: the same name and arguments are one candidate. With `tool_choice` a call can be
+        forced: it is then decoded under the tools' schemas.
+
+    Structured output:
+        ```python
+        chat.with_structured_output(City).invoke("What is the capital of Australia?")
+        ```
+
+        Candidates are decoded under the schema, and equal values are one candidate.
 
     Token usage:
         `usage_metadata` counts all tokens that were read, for scoring too, and those of all candidates, so it is more
@@ -115,7 +119,7 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
     streaming: bool | None = None
     """Whether `invoke` sends the chosen reply to handlers in chunks too; `None` leaves it to them."""
 
-    _together: Together | None = PrivateAttr(default=None)
+    _fits: Checker | None = PrivateAttr(default=None)
 
     @model_validator(mode="before")
     @classmethod
@@ -152,21 +156,55 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         self,
         tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
         *,
-        tool_choice: str | None = None,
+        tool_choice: dict[str, Any] | str | bool | None = None,
         strict: bool | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, AIMessage]:
-        """This model with tools that it may call.
+        """This model with tools that it may, or must, call.
 
         Args:
             tools: What it may call, in any form that LangChain knows.
-            tool_choice: `auto` or `None`: the model decides; `none`: it answers in text. Any other is refused when the
-                model is called: a tool call cannot be forced yet.
-            strict: Goes into the tools' schemas.
+            tool_choice: `auto` or `None`: the model decides. `none`: it answers in text. `any`, `required` or `True`:
+                it makes one call. A tool's name, or OpenAI's dictionary with one: it calls that tool. A call that
+                it must make is decoded under the tools' schemas.
+            strict: Goes into the tools' schemas. A call that must be made has no argument that its schema does not
+                list, unless this is `False` and the schema allows it.
             **kwargs: Options of the calls.
+
+        Raises:
+            InvalidInputError: If `tool_choice` is none of these, or names a tool that is not among `tools`.
         """
+        schemas = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
+        forced_tools(tool_choice, [schema["function"]["name"] for schema in schemas])
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-        return self.bind(tools=[convert_to_openai_tool(tool, strict=strict) for tool in tools], **choice, **kwargs)
+        return self.bind(tools=schemas, **choice, **kwargs)
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type,
+        *,
+        include_raw: bool = False,
+        method: Method = "json_schema",
+        strict: bool | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """This model with answers of a form that is decoded under, and parsed.
+
+        Args:
+            schema: A pydantic class, a dataclass, a `TypedDict`, a JSON schema or an OpenAI function. The first two
+                give objects of the class, the others dictionaries.
+            include_raw: Whether the result is a dictionary of `raw` (the message), `parsed` and `parsing_error`.
+            method: `json_schema`: the answer is JSON of the schema, which both views are told. `function_calling`: it
+                is a call of one tool with these arguments. `json_mode`: it is any JSON object; say in the prompt which.
+            strict: As in `bind_tools`; it means nothing in `json_mode`.
+            **kwargs: Options of the calls.
+
+        Raises:
+            InvalidInputError: If `method` is none of these, or `schema` of no known form.
+        """
+        model = self.model_copy()
+        model._fits = checker(schema)  # noqa: SLF001
+        return structured(model, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """The settings, ids and numbers, never weights, for `dumps` and `loads`; see `saving`.
@@ -174,88 +212,6 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         (`is_lc_serializable` says no: to LangChain's tests yes means one of the classes on its own list.)
         """
         return written(self)
-
-    # --- one device batch for many inputs ---
-
-    def batch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[AIMessage]:
-        """As in `Runnable`, ranked in one batch on the device; inputs that fail take no other with them."""
-        if self.rate_limiter is not None:
-            return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
-        results: list[Any] = []
-        for model, one, own in self._runs(inputs, config, kwargs):
-            try:
-                results.append(model.invoke(one, own, **kwargs))
-            except Exception as error:
-                if not return_exceptions:
-                    raise
-                results.append(error)
-        return results
-
-    async def abatch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[AIMessage]:
-        """As `batch`, in a worker thread."""
-        if self.rate_limiter is not None:
-            return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
-        results: list[Any] = []
-        for model, one, own in self._runs(inputs, config, kwargs):
-            try:
-                results.append(await model.ainvoke(one, own, **kwargs))
-            except Exception as error:
-                if not return_exceptions:
-                    raise
-                results.append(error)
-        return results
-
-    def _runs(
-        self,
-        inputs: Sequence[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None,
-        options: dict[str, Any],
-    ) -> Iterator[_Run]:
-        """Each input with its configuration, and a copy of this model that ranks all of them when the first runs."""
-        configs = get_config_list(config, len(inputs)) if inputs else []
-        size = (configs[0].get("max_concurrency") if configs else None) or max(len(inputs), 1)
-        for start in range(0, len(inputs), size):
-            group = inputs[start : start + size]
-            model = self.model_copy()
-            model._together = Together(  # noqa: SLF001
-                self._new_questions(group, options),
-                lambda questions, observer: self._call(options, observer).rank(questions),
-            )
-            yield from ((model, one, own) for one, own in zip(group, configs[start:], strict=False))
-
-    def _new_questions(self, inputs: Sequence[LanguageModelInput], options: dict[str, Any]) -> Iterator[Question]:
-        """The questions that LangChain's cache does not answer already."""
-        call = self._call(options)
-        for one in inputs:
-            try:
-                messages = self._convert_input(one).to_messages()
-                if not self._is_cached(messages, **options):
-                    yield call.question(messages)
-            except Exception:  # noqa: BLE001, S112
-                continue  # its own run shows the error
-
-    def _is_cached(self, messages: Sequence[BaseMessage], **options: Any) -> bool:
-        cache = self.cache if isinstance(self.cache, BaseCache) else get_llm_cache()
-        if self.cache is False or cache is None:
-            return False
-        without_ids = [message.model_copy(update={"id": None}) for message in messages]
-        return isinstance(cache.lookup(dumps(without_ids), self._get_llm_string(**options)), list)
-
-    # --- what LangChain calls ---
 
     def _generate(
         self,
@@ -315,14 +271,18 @@ class ChatEquilibriumRanking(SamplingFields, BaseChatModel):
         fields = dict(asked.fields)
         stop = fields.pop("stop", None)
         consensus = self.overridden(fields)._consensus(stop)  # noqa: SLF001
-        return ChatCall(consensus=replace(consensus, observer=observer), tools=asked.tools)
+        return ChatCall(consensus=replace(consensus, observer=observer), options=asked, fits=self._fits)
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         """The cache's key; overrides count by what they change, as functions and wordings have no text of their own."""
         asked = ChatOptions.of(kwargs)
         model = self.overridden(asked.fields)
         model.check_cacheable()
-        return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, tools=list(asked.tools))
+        fits = {"fits": self._fits.name} if self._fits else {}
+        return super(ChatEquilibriumRanking, model)._get_llm_string(stop=stop, **asked.in_cache_key(), **fits)
+
+    def _resolve_model_profile(self) -> ModelProfile:
+        return profile_of(self.engine, max_new_tokens=self.max_new_tokens)
 
     def get_token_ids(self, text: str) -> list[int]:
         """The ids of `text` by the model's own tokenizer."""

@@ -56,11 +56,15 @@ class Consensus:
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
         """Draws candidates for every question and ranks them."""
+        return self.rank(self.draw(questions))
+
+    def draw(self, questions: Sequence[Question]) -> list[Candidates]:
+        """Candidates for every question; one call of the engine for the whole batch."""
         wording = self.used_wording()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
             done(candidates=_sizes(drawn), usages=[one.usage for one in drawn])
-        return self.rank(drawn)
+            return drawn
 
     def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates
     from langchain_consensus.views import Views
 
-__all__ = ["Worded", "warnings_of", "warnings_of_documents"]
+__all__ = ["LEAST_MASS", "LEAST_SPREAD", "Worded", "warnings_of", "warnings_of_documents"]
 
-_LEAST_MASS = 0.5
+LEAST_MASS = 0.5
 """Probability on the verdict words below which the model is not answering the judge's question."""
-_LEAST_SPREAD = 0.1
+LEAST_SPREAD = 0.1
 """Spread (largest minus smallest, in nats) below which a view says the same of every candidate."""
 
 
@@ -53,7 +53,7 @@ def warnings_of(candidates: Candidates, views: Views, wording: Worded) -> tuple[
             "`max_new_tokens`, or look at the stop strings."
         )
     mass = float(views.verdict_mass.mean())
-    if mass < _LEAST_MASS:
+    if mass < LEAST_MASS:
         low, high = wording.verdicts
         said.append(
             f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and "
@@ -62,9 +62,9 @@ def warnings_of(candidates: Candidates, views: Views, wording: Worded) -> tuple[
     if len(candidates.items) == 1:
         said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
         return tuple(said)
-    if _spread(views.verdict_logodds) < _LEAST_SPREAD:
+    if _spread(views.verdict_logodds) < LEAST_SPREAD:
         said.append("The judge hardly tells the candidates apart; the discriminator's view is uninformative here.")
-    if _spread(views.contrast) < _LEAST_SPREAD:
+    if _spread(views.contrast) < LEAST_SPREAD:
         said.append(
             "Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative."
         )
@@ -80,7 +80,7 @@ def warnings_of_documents(views: Views, wording: Worded) -> tuple[str, ...]:
     """As `warnings_of`, for the documents of a query."""
     said = []
     mass = float(views.verdict_mass.mean())
-    if mass < _LEAST_MASS:
+    if mass < LEAST_MASS:
         low, high = wording.verdicts
         said.append(
             f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and "
@@ -89,8 +89,8 @@ def warnings_of_documents(views: Views, wording: Worded) -> tuple[str, ...]:
     if views.verdict_logodds.size == 1:
         said.append("There is one document, so the game says nothing; its score is the judge's raw verdict.")
         return tuple(said)
-    if _spread(views.verdict_logodds) < _LEAST_SPREAD:
+    if _spread(views.verdict_logodds) < LEAST_SPREAD:
         said.append("The judge hardly tells the documents apart; the discriminator's view is uninformative here.")
-    if _spread(views.contrast) < _LEAST_SPREAD:
+    if _spread(views.contrast) < LEAST_SPREAD:
         said.append("The query is about as probable after every document; the generator's view is uninformative here.")
     return tuple(said)

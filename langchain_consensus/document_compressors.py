@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_consensus.batched import BatchedRunnable, no_options
-from langchain_consensus.document_results import DocumentResult, document_results
+from langchain_consensus.document_results import DocumentResult, document_results, with_evidence
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.evidence import EVIDENCE
-from langchain_consensus.passages import split
-from langchain_consensus.relevance import Shortlist
 from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
 from langchain_consensus.reranking import Reranking
-from langchain_consensus.retriever_prior import RANK, standardised
+from langchain_consensus.retriever_prior import RANK
 from langchain_consensus.settings import GameSettings
+from langchain_consensus.shortlists import check_search, shortlist
+from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
 
     from langchain_consensus.observation import Observer
+    from langchain_consensus.relevance import Shortlist
 
 __all__ = ["ConsensusReranker", "DocumentRanking"]
 
@@ -66,7 +67,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
     """What the retriever thinks of the documents: `"rank"` (the order in which they come), the name of the metadata
     field that holds its score (higher is better), or `None` to leave it out."""
     prior_weight: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    """Log-odds of relevance for one standard deviation of the retriever's scores over the documents of the query."""
+    """How much the prior counts; at 1 as much as each of the model's two views (see `game.with_prior`)."""
 
     @field_validator("wording")
     @classmethod
@@ -99,7 +100,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         Raises:
             InvalidInputError: A document or the query is no text, or a document lacks the prior's score.
         """
-        return self.compress_batch([(query, documents)])[0]
+        return self.compress_batch([(query, documents)], StepRuns([None]))[0]
 
     async def acompress_documents(
         self, documents: Sequence[Document], query: str, callbacks: Callbacks | None = None
@@ -107,13 +108,46 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         """As `compress_documents`, in a worker thread."""
         return await in_worker(self.engine, self.compress_documents, documents, query, callbacks)
 
-    def rerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
-        """The evidence for every document that is relevant, best first; as `compress_documents`, for texts too."""
-        return self._kept(self._results([(query, documents)])[0])
+    def rerank(
+        self,
+        documents: Sequence[str | Document],
+        query: str,
+        *,
+        top_n: int | None = None,
+        min_score: float | None = None,
+    ) -> list[DocumentResult]:
+        """The evidence for every document that is relevant, best first.
 
-    async def arerank(self, documents: Sequence[str | Document], query: str) -> list[DocumentResult]:
+        Args:
+            documents: Documents or their texts, in the retriever's order.
+            query: What they may be relevant to.
+            top_n: Instead of the field, for this call.
+            min_score: Instead of the field, for this call.
+
+        Raises:
+            InvalidInputError: As `compress_documents`.
+            ValidationError: An option breaks its field's rule.
+        """
+        given = {"top_n": top_n, "min_score": min_score}
+        used = self._with({name: value for name, value in given.items() if value is not None})
+        return used.relevant(self.rank_all([(query, documents)], StepRuns([None]))[0])
+
+    async def arerank(
+        self,
+        documents: Sequence[str | Document],
+        query: str,
+        *,
+        top_n: int | None = None,
+        min_score: float | None = None,
+    ) -> list[DocumentResult]:
         """As `rerank`, in a worker thread."""
-        return await in_worker(self.engine, self.rerank, documents, query)
+        work = partial(self.rerank, documents, query, top_n=top_n, min_score=min_score)
+        return await in_worker(self.engine, work)
+
+    def relevant(self, results: Sequence[DocumentResult]) -> list[DocumentResult]:
+        """Those of one query's results that are at least at `min_score`, and of them the first `top_n`."""
+        least = 0.0 if self.min_score is None else self.min_score
+        return [result for result in results if result.relevance_score >= least][: self.top_n]
 
     def as_runnable(self) -> DocumentRanking:
         """The reranker as a link of a chain: `{"query": ..., "documents": [...]}` in, documents out."""
@@ -124,21 +158,29 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
     ) -> list[list[Document]]:
         """As `compress_documents` for many (query, documents) at once: one call of the engine."""
         for query, documents in searches:
-            _check(documents, query, kinds=(Document,))
+            check_search(documents, query)
         return [
-            [_with_evidence(documents[result.index], result) for result in self._kept(results)]
-            for (_, documents), results in zip(searches, self._results(searches, observer), strict=True)
+            [with_evidence(documents[result.index], result) for result in self.relevant(results)]
+            for (_, documents), results in zip(searches, self.rank_all(searches, observer), strict=True)
         ]
 
-    def _results(
+    def rank_all(
         self, searches: Sequence[tuple[str, Sequence[str | Document]]], observer: Observer | None = None
     ) -> list[list[DocumentResult]]:
-        """The evidence for every document of every query; one call of the engine. Without documents there is none."""
+        """The evidence for every document of many (query, documents), relevant or not, best first.
+
+        One call of the engine; without any documents none.
+        """
         for query, documents in searches:
-            _check(documents, query, kinds=(str, Document))
+            check_search(documents, query, kinds=(str, Document))
         filled = [(query, documents) for query, documents in searches if documents]
         reranking = Reranking(
-            engine=self.engine, wording=self.wording, rule=self.rule, solver=self.solver, observer=observer
+            engine=self.engine,
+            wording=self.wording,
+            rule=self.rule,
+            solver=self.solver,
+            prior_weight=self.prior_weight,
+            observer=observer,
         )
         found = iter(reranking.rank([self._shortlist(query, documents) for query, documents in filled]))
         return [document_results(next(found)) if documents else [] for _, documents in searches]
@@ -147,17 +189,14 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         def count(text: str) -> int:
             return len(self.engine.token_ids(text))
 
-        passages = [split(_text(one), most_tokens=self.passage_tokens, count=count) for one in documents]
-        return Shortlist(query=query.strip(), documents=tuple(map(tuple, passages)), prior=self._prior(documents))
+        return shortlist(query, documents, most_tokens=self.passage_tokens, count=count, prior=self.prior)
 
-    def _prior(self, documents: Sequence[str | Document]) -> tuple[float, ...] | None:
-        if self.prior is None:
-            return None
-        return tuple(self.prior_weight * z for z in standardised(documents, self.prior))
-
-    def _kept(self, results: list[DocumentResult]) -> list[DocumentResult]:
-        least = 0.0 if self.min_score is None else self.min_score
-        return [result for result in results if result.relevance_score >= least][: self.top_n]
+    def _with(self, options: Mapping[str, Any]) -> ConsensusReranker:
+        """The same with some fields changed and checked; the engine is shared."""
+        if not options:
+            return self
+        fields = {name: getattr(self, name) for name in type(self).model_fields}
+        return type(self)(**fields | dict(options))
 
 
 class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
@@ -179,29 +218,3 @@ class DocumentRanking(BatchedRunnable[Mapping[str, Any], list[Document]]):
                 msg = f"The input is {given}; it must be a mapping with `query` and `documents`, and nothing else."
                 raise InvalidInputError(msg)
         return self.reranker.compress_batch([(one["query"], one["documents"]) for one in inputs], observer)
-
-
-def _check(documents: Any, query: Any, *, kinds: tuple[type[str | Document], ...]) -> None:
-    if not isinstance(query, str) or not query.strip():
-        msg = f"`query` is {query!r}; it must be a text with at least one visible character."
-        raise InvalidInputError(msg)
-    if isinstance(documents, str) or not isinstance(documents, Sequence):
-        msg = f"`documents` is {type(documents).__name__}; it must be a list of documents."
-        raise InvalidInputError(msg)
-    for index, document in enumerate(documents):
-        if not isinstance(document, kinds):
-            wanted = " or ".join(f"`{kind.__name__}`" for kind in kinds)
-            msg = f"`documents[{index}]` is {type(document).__name__}; it must be {wanted}."
-            raise InvalidInputError(msg)
-        if not _text(document).strip():
-            msg = f"`documents[{index}]` has no visible character; leave it out, there is nothing to rank."
-            raise InvalidInputError(msg)
-
-
-def _text(document: str | Document) -> str:
-    return document if isinstance(document, str) else document.page_content
-
-
-def _with_evidence(document: Document, result: DocumentResult) -> Document:
-    added = {"relevance_score": result.relevance_score, EVIDENCE: result.model_dump(mode="json")}
-    return document.model_copy(update={"metadata": {**document.metadata, **added}})

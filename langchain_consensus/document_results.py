@@ -6,14 +6,17 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.ranking import Rule
 from langchain_consensus.results import GeneratorScores, LogProbability, SolverResult, UsageResult, VerdictScores
 
 if TYPE_CHECKING:
+    from langchain_core.documents import Document
+
     from langchain_consensus.ranking import RankedCandidate
     from langchain_consensus.reranking import RankedShortlist
 
-__all__ = ["DocumentResult", "PassageSpan", "document_results"]
+__all__ = ["DocumentResult", "PassageSpan", "document_results", "with_evidence"]
 
 
 class PassageSpan(BaseModel):
@@ -43,7 +46,7 @@ class DocumentResult(BaseModel):
     """Log-probability of the query with the passage in sight (`correct`) and without it (`incorrect`)."""
     discriminator: VerdictScores
     prior: float | None
-    """The log-odds that the retriever's score or rank added, or `None` where no prior was asked for."""
+    """The retriever's score or rank, in standard deviations, or `None` where no prior was asked for."""
     scores: dict[Rule, LogProbability]
     """The document's score under every rule; the game's policies depend on the other documents too."""
     rule: Rule
@@ -63,6 +66,12 @@ def document_results(found: RankedShortlist) -> list[DocumentResult]:
     """The plain form of a query's documents, best first."""
     ranking = found.ranking
     return [_result(found, candidate, rank) for rank, candidate in enumerate(ranking.candidates)]
+
+
+def with_evidence(document: Document, result: DocumentResult) -> Document:
+    """A copy of the document with the evidence in its metadata; everything else, its id too, is kept."""
+    added = {"relevance_score": result.relevance_score, EVIDENCE: result.model_dump(mode="json")}
+    return document.model_copy(update={"metadata": {**document.metadata, **added}})
 
 
 def _result(found: RankedShortlist, candidate: RankedCandidate, rank: int) -> DocumentResult:

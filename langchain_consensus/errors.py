@@ -8,6 +8,7 @@ ConsensusError
 ├── LowConfidenceError                          an answer is below the threshold that the caller set
 └── EngineError                                 the model or its server failed
     ├── ModelLoadError                          weights are missing, damaged or of a kind that is not accepted
+    ├── ServerCapabilityError                   a server cannot give what scoring needs; the message says what to do
     └── EngineMemoryError                       out of memory after every budget was halved to its floor
 """
 
@@ -22,6 +23,7 @@ __all__ = [
     "LowConfidenceError",
     "MissingDependencyError",
     "ModelLoadError",
+    "ServerCapabilityError",
     "SolverError",
 ]
 
@@ -70,6 +72,10 @@ class EngineError(ConsensusError):
 
 class ModelLoadError(EngineError):
     """Weights are missing, damaged, or of a kind that is not accepted."""
+
+
+class ServerCapabilityError(EngineError):
+    """A server does not give exact log-probabilities; the message says what is wrong and what to do."""
 
 
 class EngineMemoryError(EngineError):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_consensus.engine.base import ScoreRequest
+from langchain_consensus.errors import ContextWindowError
 from langchain_consensus.game import Correctness
 from langchain_consensus.views import Views, normalised
 
@@ -35,8 +36,8 @@ class Shortlist:
     Attributes:
         query: What the documents may be relevant to.
         documents: The passages of each of `N` documents, at least one document and one passage of each.
-        prior: `[N]` what is known of the documents beforehand: log-odds of relevance that are added to both players'
-            (see `game.with_prior`); `None` for nothing.
+        prior: `[N]` what is known of the documents beforehand, in standard deviations (see `game.with_prior`); `None`
+            for nothing.
     """
 
     query: str
@@ -53,9 +54,18 @@ class DocumentViews:
 
 
 def scored(engine: Engine, wording: RelevanceWording, batch: Sequence[Shortlist]) -> list[DocumentViews]:
-    """The views of every query's documents; one call of the engine for the whole batch."""
-    requests = [request for shortlist in batch for request in _requests(wording, shortlist)]
-    result = engine.score(requests)
+    """The views of every query's documents; one call of the engine for the whole batch.
+
+    Raises:
+        ContextWindowError: If a passage with the query is longer than the model can read.
+    """
+    requests = [(shortlist, request) for shortlist in batch for request in _requests(wording, shortlist)]
+    try:
+        result = engine.score([request for _, request in requests])
+    except ContextWindowError as error:
+        query = requests[error.place][0].query
+        what = f"`query` {query[:60]!r} with a passage of `documents`; shorten it or lower `passage_tokens`"
+        raise error.about(what) from error
     scores = iter(result.scores)
     shares = result.usage.split(len(batch))
     return [_views(wording, shortlist, scores, share) for shortlist, share in zip(batch, shares, strict=True)]

@@ -43,7 +43,7 @@ class RankedShortlist:
     Attributes:
         ranking: The ranking; a candidate's `position` is the document's index, its `text` the passage's.
         passages: For each document, by index, the passage that stood for it.
-        prior: For each document, by index, the log-odds that the prior added, or `None`.
+        prior: For each document, by index, what was known of it beforehand, or `None`.
     """
 
     ranking: Ranking
@@ -61,6 +61,7 @@ class Reranking:
             a chat template, `relevance_text` for one without.
         rule: By which score the documents are ranked.
         solver: How the game is solved.
+        prior_weight: How much the shortlists' priors count, in terms of each view.
         observer: Is told of every step, when it begins and when it ends; see `observation`.
     """
 
@@ -68,6 +69,7 @@ class Reranking:
     wording: RelevanceWording | str = "auto"
     rule: Rule = Rule.ER_DISCRIMINATOR
     solver: Solver = field(default_factory=PiKL)
+    prior_weight: float = 1.0
     observer: Observer | None = None
 
     def rank(self, batch: Sequence[Shortlist]) -> list[RankedShortlist]:
@@ -100,14 +102,13 @@ class Reranking:
             for shortlist, one, ranking in zip(batch, found, rankings, strict=True)
         ]
 
-    @staticmethod
-    def game(views: Sequence[Views], batch: Sequence[Shortlist]) -> ConsensusGame:
+    def game(self, views: Sequence[Views], batch: Sequence[Shortlist]) -> ConsensusGame:
         """The games of the views, their anchors moved by the shortlists' priors."""
         game = ConsensusGame.from_log_scores(
             generator=[one.generator for one in views], discriminator=[one.discriminator for one in views]
         )
         priors = [np.zeros(len(one.documents)) if one.prior is None else np.array(one.prior) for one in batch]
-        return with_prior(game, priors) if any(prior.any() for prior in priors) else game
+        return with_prior(game, priors, weight=self.prior_weight) if any(prior.any() for prior in priors) else game
 
     def used_wording(self) -> RelevanceWording:
         """The wording that is used, with `auto` and names resolved."""

@@ -1,14 +1,12 @@
 """An answer's text -> the reply that it is: text, tool calls, or calls that nothing could run.
 
-Calls are read as the Qwen and Hermes families write them: `<tool_call>{"name": ..., "arguments": {...}}</tool_call>`.
-An answer that is nothing but such an object, bare or in a code fence, counts as a call too where its name is a tool's:
-small models often leave the markers out.
+Calls are read as the model's chat template writes them (`call_formats`). An answer that is nothing but a call without
+its markers, bare or in a code fence, counts as one too where a tool can take it: small models often leave markers out.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +15,11 @@ from langchain_consensus.candidates import normalised_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from langchain_consensus.call_formats import CallFormat, WrittenCall
     from langchain_consensus.candidates import AnswerKey
 
-__all__ = ["Call", "Reply", "reader", "reply_key"]
+__all__ = ["Call", "Reply", "json_key", "reader", "reply_key"]
 
-_MARKED = re.compile(r"<tool_call>\s*(.*?)\s*(?:</tool_call>|\Z)", re.DOTALL)
-_FENCE = re.compile(r"\A```(?:json)?\s*(.*?)\s*```\Z", re.DOTALL)
 _KINDS: dict[str, tuple[type, ...]] = {
     "array": (list,),
     "boolean": (bool,),
@@ -53,20 +50,26 @@ class Reply:
     broken: tuple[Call, ...] = ()
 
 
-def reader(tools: Sequence[str]) -> Callable[[str], Reply]:
-    """A function that reads answers of a model that may call `tools` (JSON texts, as in `ChatPrompt`); maybe none."""
+def reader(tools: Sequence[str], call_format: CallFormat | None) -> Callable[[str], Reply]:
+    """A function that reads answers of a model.
+
+    Args:
+        tools: What the model may call: JSON texts, as in `ChatPrompt`; maybe none.
+        call_format: How it writes a call; not needed without tools.
+    """
     schemas = {tool["name"]: tool for tool in (json.loads(tool)["function"] for tool in tools)}
 
     def read(text: str) -> Reply:
-        if not schemas:
+        if not schemas or call_format is None:
             return Reply(text=text)
-        written = _MARKED.findall(text)
+        said, written = call_format.read(text)
         if not written:
-            bare = _bare_call(text, schemas)
-            return Reply(text=text) if bare is None else Reply(text="", calls=(bare,))
-        calls = [_call(one, schemas) for one in written]
+            bare = call_format.read_bare(text)
+            call = _checked(bare, schemas) if bare else None
+            return Reply(text=text) if call is None or call.error else Reply(text="", calls=(call,))
+        calls = [_checked(one, schemas) for one in written]
         return Reply(
-            text=_MARKED.sub("", text).strip(),
+            text=said,
             calls=tuple(call for call in calls if not call.error),
             broken=tuple(call for call in calls if call.error),
         )
@@ -86,19 +89,23 @@ def reply_key(read: Callable[[str], Reply], otherwise: AnswerKey | None) -> Answ
     return key
 
 
-def _call(written: str, schemas: Mapping[str, Mapping[str, Any]]) -> Call:
+def json_key(text: str) -> str:
+    """When two answers in JSON are one candidate: where their values are equal, however they are written."""
     try:
-        value = json.loads(written, parse_constant=_no_constant)
-    except ValueError as error:
-        return Call(text=written, error=f"The call is no JSON: {error}")
-    if not isinstance(value, dict) or not isinstance(value.get("name"), str):
-        return Call(text=written, error="The call is no object with a `name`.")
-    name, arguments = value["name"], value.get("arguments", {})
-    if name not in schemas:
-        return Call(name=name, text=written, error=f"There is no tool {name!r}; the tools are {sorted(schemas)}.")
-    if not isinstance(arguments, dict):
-        return Call(name=name, text=written, error="The call's `arguments` are no object.")
-    return Call(name=name, arguments=arguments, text=written, error=_misfit(arguments, schemas[name]))
+        return json.dumps(json.loads(text), sort_keys=True)
+    except ValueError:
+        return normalised_text(text)
+
+
+def _checked(written: WrittenCall, schemas: Mapping[str, Mapping[str, Any]]) -> Call:
+    """The call, with what keeps a tool from taking it, if anything."""
+    name, arguments, error = written.name, written.arguments, written.error
+    if not error and name not in schemas:
+        error = f"There is no tool {name!r}; the tools are {sorted(schemas)}."
+    if not error and not isinstance(arguments, dict):
+        error = "The call's arguments are no object."
+    error = error or _misfit(arguments, schemas[name])
+    return Call(name=name, arguments=None if error else arguments, text=written.text, error=error)
 
 
 def _misfit(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
@@ -113,17 +120,3 @@ def _misfit(arguments: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
         if kinds and (not isinstance(value, kinds) or (isinstance(value, bool) and wanted != "boolean")):
             return f"The argument {name!r} is {value!r}; it must be of type {wanted!r}."
     return ""
-
-
-def _bare_call(text: str, schemas: Mapping[str, Mapping[str, Any]]) -> Call | None:
-    fenced = _FENCE.search(text.strip())
-    written = fenced.group(1) if fenced else text.strip()
-    if not (written.startswith("{") and '"arguments"' in written):
-        return None
-    call = _call(written, schemas)
-    return None if call.error else call
-
-
-def _no_constant(name: str) -> float:
-    msg = f"{name} is no JSON number"
-    raise ValueError(msg)

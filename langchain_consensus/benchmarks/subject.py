@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
@@ -51,8 +52,8 @@ class Subject:
 
     def fresh_engine(self) -> TransformersEngine:
         """A loaded engine on this model that has seen no string: what it keeps across calls helps no timing."""
-        budgets = {} if self.token_budget is None else {"token_budget": self.token_budget}
-        engine = TransformersEngine.from_model(self.model, self.tokenizer, name=self.name, **budgets)
+        make = partial(TransformersEngine.from_model, self.model, self.tokenizer, name=self.name)
+        engine = make() if self.token_budget is None else make(token_budget=self.token_budget)
         engine.token_ids("a")
         return engine
 

@@ -8,10 +8,14 @@ from langchain_consensus import __version__
 from langchain_consensus.cli import options
 from langchain_consensus.cli.ask import ask
 from langchain_consensus.cli.bench import bench
+from langchain_consensus.cli.eval import evaluate
 from langchain_consensus.cli.exits import OneLineErrors
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.cli.models import models
+from langchain_consensus.cli.play import play
+from langchain_consensus.cli.probe import probe
 from langchain_consensus.cli.rank import rank
+from langchain_consensus.cli.report import report
 
 __all__ = ["app", "main"]
 
@@ -24,8 +28,12 @@ app = typer.Typer(cls=OneLineErrors, epilog=_EXITS, pretty_exceptions_enable=Fal
 app.command()(ask)
 app.command()(rank)
 app.command()(explain)
+app.command()(play)
 app.command()(models)
 app.command()(bench)
+app.command()(probe)
+app.command("eval")(evaluate)
+app.command()(report)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -28,12 +28,16 @@ def ask(
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
     cache_dir: options.CacheDir = None,
+    base_url: options.BaseUrl = None,
+    tokenizer: options.Tokenizer = None,
+    api_key: options.ApiKey = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
     """Draws answers to a question and ranks them."""
     del verbose  # its callback has done the work
     from langchain_consensus.cli.answers import show_answers
+    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.pipeline import RunSettings, check_text
     from langchain_consensus.engine.base import SamplingSettings
     from langchain_consensus.prompts import Question
@@ -48,6 +52,7 @@ def ask(
         token_budget=token_budget,
         cache_dir=cache_dir,
         min_confidence=min_confidence,
+        server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     sampling = SamplingSettings(
         n=n, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.cli import logs
 from langchain_consensus.cli.show import messages
-from langchain_consensus.engine.embedded import EMBEDDED_MODELS, status
+from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS, status
+from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 
@@ -17,12 +19,57 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.engine.base import Engine
 
-__all__ = ["load", "make_engine", "quieten"]
+__all__ = ["ServerSettings", "load", "make_engine", "quieten"]
 
 
-def make_engine(model: str, *, dtype: str, device_map: str | None, token_budget: int, cache_dir: Path | None) -> Engine:
-    """The engine of a local model; nothing is loaded."""
-    return TransformersEngine(model, dtype=dtype, device_map=device_map, token_budget=token_budget, cache_dir=cache_dir)
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ServerSettings:
+    """Where the model is, if it is not in this process; see the options `--base-url`, `--tokenizer`, `--api-key`."""
+
+    base_urls: tuple[str, ...] = ()
+    tokenizer: str | None = None
+    api_key: str | None = field(default=None, repr=False)
+
+
+def make_engine(
+    model: str,
+    *,
+    dtype: str,
+    device_map: str | None,
+    token_budget: int,
+    cache_dir: Path | None,
+    prefix_cache_bytes: int = 128 * 2**20,
+    server: ServerSettings | None = None,
+) -> Engine:
+    """The engine of a local model, or of one on a server; nothing is loaded and nothing is sent.
+
+    Raises:
+        InvalidInputError: If options of the one kind are given for the other.
+    """
+    if server is None or not server.base_urls:
+        if server is not None and server.tokenizer is not None:
+            msg = "--tokenizer has no meaning without --base-url; a local model brings its own."
+            raise InvalidInputError(msg)
+        return TransformersEngine(
+            model,
+            dtype=dtype,
+            device_map=device_map,
+            token_budget=token_budget,
+            cache_dir=cache_dir,
+            prefix_cache_bytes=prefix_cache_bytes,
+        )
+    given = {"--dtype": dtype != "auto", "--device-map": device_map is not None, "--token-budget": token_budget != 512}
+    for name in (name for name, is_given in given.items() if is_given):
+        msg = f"{name} has no meaning beside --base-url; the server decides it."
+        raise InvalidInputError(msg)
+    return OpenAICompatibleEngine(
+        server.base_urls,
+        # The default of --model is a local model; on a server the only one is meant.
+        model=None if model == DEFAULT_EMBEDDED_MODEL and server.tokenizer is not None else model,
+        tokenizer=server.tokenizer,
+        api_key=server.api_key,
+        cache_dir=cache_dir,
+    )
 
 
 def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
@@ -32,7 +79,9 @@ def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
         InvalidInputError: If a chat is to be asked of a model without a chat template.
     """
     engine = consensus.engine
-    with messages().status(_what(engine.name, cache_dir)):
+    with messages().status(_what(engine, cache_dir)):
+        if isinstance(engine, OpenAICompatibleEngine):
+            engine.check()
         if isinstance(engine, TransformersEngine) and not logs.is_verbose():
             quieten()
         wording = consensus.used_wording()
@@ -45,7 +94,10 @@ def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
         engine.token_ids("a")
 
 
-def _what(name: str, cache_dir: Path | None) -> str:
+def _what(engine: Engine, cache_dir: Path | None) -> str:
+    if isinstance(engine, OpenAICompatibleEngine):
+        return f"asking {', '.join(engine.base_urls)} what can be done there ..."
+    name = engine.name
     if name in EMBEDDED_MODELS and not status(name, cache_dir=cache_dir).is_cached:
         return f"preparing {name} for its first use, a minute or two ..."
     return f"loading {name} ..."

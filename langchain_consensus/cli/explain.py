@@ -36,6 +36,9 @@ def explain(
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
     cache_dir: options.CacheDir = None,
+    base_url: options.BaseUrl = None,
+    tokenizer: options.Tokenizer = None,
+    api_key: options.ApiKey = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Answers a question and writes one page that explains the answer: both views, the game between them, the prompts.
@@ -43,6 +46,7 @@ def explain(
     The page needs no network. Open it in a browser; it is one file that can be sent to anybody.
     """
     del verbose  # its callback has done the work
+    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.explain_job import ExplainJob, write_explanation
     from langchain_consensus.cli.pipeline import RunSettings
     from langchain_consensus.engine.base import SamplingSettings
@@ -57,6 +61,7 @@ def explain(
         token_budget=token_budget,
         cache_dir=cache_dir,
         min_confidence=min_confidence,
+        server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     sampling = SamplingSettings(
         n=n, max_new_tokens=max_new_tokens, temperature=temperature, top_p=top_p, top_k=top_k, seed=seed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from langchain_consensus.cli.pipeline import check_text
 from langchain_consensus.cli.show import print_lines, visible
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Question
-from langchain_consensus.report import explain_html, is_page
+from langchain_consensus.report import check_installed, explain_html, is_page
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,6 +45,7 @@ def write_explanation(job: ExplainJob, sampling: SamplingSettings, settings: Run
         choices=tuple(check_text("candidate", text) for text in job.candidates),
     )
     _check_output(job.output, force=job.force)
+    check_installed()
     consensus = settings.consensus(sampling)
     if settings.wording != "auto":
         consensus.used_wording().generator_prompt(question, correctness=1)  # raises where it cannot be asked so
@@ -66,6 +68,9 @@ def _check_output(path: Path, *, force: bool) -> None:
     """Refuses a place that cannot be written, and a file that holds something else."""
     if not path.parent.is_dir():
         msg = f"`output` is {str(path)!r}; its folder does not exist. Make it, or give another --output."
+        raise InvalidInputError(msg)
+    if not os.access(path.parent, os.W_OK):
+        msg = f"`output` is {str(path)!r}; nothing can be written into its folder. Give another --output."
         raise InvalidInputError(msg)
     if path.exists() and not path.is_file():
         msg = f"`output` is {str(path)!r}; it is no regular file. Give another --output."

@@ -8,7 +8,9 @@ import typer
 from langchain_consensus.cli import logs
 
 __all__ = [
+    "ApiKey",
     "AsJson",
+    "BaseUrl",
     "CacheDir",
     "Context",
     "DeviceMap",
@@ -18,6 +20,7 @@ __all__ = [
     "RuleName",
     "SolverName",
     "TokenBudget",
+    "Tokenizer",
     "Verbose",
     "WordingName",
 ]
@@ -31,11 +34,14 @@ def _verbose(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
         logs.show_all()
 
 
-_VIEWS, _LOCAL, _OUT = "The views and the game", "The model", "Output"
+_VIEWS, _LOCAL, _SERVER, _OUT = "The views and the game", "The model", "A server instead", "Output"
 
 Model = Annotated[
     str,
-    typer.Option(help="An embedded model, a folder, a .gguf file or a hub id.", rich_help_panel=_LOCAL),
+    typer.Option(
+        help="An embedded model, a folder, a .gguf file or a hub id; with --base-url its name on the server.",
+        rich_help_panel=_LOCAL,
+    ),
 ]
 Dtype = Annotated[
     str,
@@ -55,11 +61,37 @@ CacheDir = Annotated[
     Path | None,
     typer.Option(help="Where converted models are kept.", show_default="the user's cache", rich_help_panel=_LOCAL),
 ]
+BaseUrl = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="A server with prompt log-probabilities (vLLM, SGLang), such as http://localhost:8000/v1. Repeat it for "
+        "equal servers that share the work.",
+        show_default="none: a model in this process",
+        rich_help_panel=_SERVER,
+    ),
+]
+Tokenizer = Annotated[
+    str | None,
+    typer.Option(
+        help="The served model's tokenizer: a folder, a hub id or an embedded model's name.",
+        show_default="the model's name on the server",
+        rich_help_panel=_SERVER,
+    ),
+]
+ApiKey = Annotated[
+    str | None,
+    typer.Option(
+        envvar="LANGCHAIN_CONSENSUS_API_KEY",
+        help="The server's key; better in the environment than on the command line.",
+        rich_help_panel=_SERVER,
+    ),
+]
 WordingName = Annotated[
     str,
     typer.Option(
         "--wording",
-        help="How the views are asked: auto, chat_qa, chat_tools, multiple_choice, qa.",
+        help="How the views are asked: auto, agent_answer, chat_qa, chat_tools, multiple_choice, qa, rag_qa, "
+        "rag_qa_text, tool_use.",
         rich_help_panel=_VIEWS,
     ),
 ]

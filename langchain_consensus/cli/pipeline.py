@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from langchain_consensus.cli import engines
@@ -42,6 +42,7 @@ class RunSettings:
     token_budget: int
     cache_dir: Path | None
     min_confidence: float | None
+    server: engines.ServerSettings = field(default_factory=engines.ServerSettings)
 
     def consensus(self, sampling: SamplingSettings | None = None) -> Consensus:
         """The pipeline that the options describe; every name is checked and nothing is loaded."""
@@ -58,6 +59,7 @@ class RunSettings:
                 device_map=self.device_map,
                 token_budget=self.token_budget,
                 cache_dir=self.cache_dir,
+                server=self.server,
             ),
             wording=self.wording,
             rule=rule_named(self.rule),

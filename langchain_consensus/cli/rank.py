@@ -43,6 +43,9 @@ def rank(
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
     cache_dir: options.CacheDir = None,
+    base_url: options.BaseUrl = None,
+    tokenizer: options.Tokenizer = None,
+    api_key: options.ApiKey = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -51,6 +54,7 @@ def rank(
     A file's results are JSON lines, written as they are ready. The same command again continues an --output.
     """
     del verbose  # its callback has done the work
+    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.pipeline import RunSettings
 
     settings = RunSettings(
@@ -63,6 +67,7 @@ def rank(
         token_budget=token_budget,
         cache_dir=cache_dir,
         min_confidence=min_confidence,
+        server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     if input_file is None:
         _refuse("needs --input FILE", output=output, limit=limit, shuffle_seed=shuffle_seed)

@@ -10,8 +10,6 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
 from langchain_consensus import __version__
 from langchain_consensus.candidates import given
 from langchain_consensus.cli import engines
@@ -19,6 +17,7 @@ from langchain_consensus.cli.exits import FAILED
 from langchain_consensus.cli.items import check_prompts, read_items, selected
 from langchain_consensus.cli.output import OutputFile, Recorded
 from langchain_consensus.cli.pipeline import each_ranked
+from langchain_consensus.cli.progress import progress_bar
 from langchain_consensus.cli.records import item_record, write_line
 from langchain_consensus.cli.show import messages, say, visible
 from langchain_consensus.cli.summary import Tally
@@ -97,7 +96,7 @@ def _rank_missing(
     if not missing:
         return
     engines.load(consensus, cache_dir=settings.cache_dir)
-    with _progress(to_terminal=job.output is None) as progress:
+    with progress_bar(to_terminal=job.output is None) as progress:
         task = progress.add_task("ranking", total=len(items), completed=len(items) - len(missing))
         for start in range(0, len(items), job.batch_size):
             batch = items[start : start + job.batch_size]
@@ -124,6 +123,7 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
     return Recorded(
         settings={
             **{name: used[name] for name in deciding},
+            **({"tokenizer": settings.server.tokenizer} if settings.server.base_urls else {}),
             "input_sha256": file.sha256,
             "shuffle_seed": job.shuffle_seed,
             "batch_size": job.batch_size,
@@ -133,6 +133,7 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
             "input": str(job.input),
             "device_map": settings.device_map,
             "token_budget": settings.token_budget,
+            "base_urls": settings.server.base_urls,
         },
     )
 
@@ -145,23 +146,6 @@ def _count_written(tally: Tally, output: OutputFile, file: ItemFile) -> None:
         except (KeyError, TypeError, ValueError, AttributeError):
             msg = f"{output.path}: the result with `id` {name!r} is not as it was written; give another --output."
             raise InvalidInputError(msg) from None
-
-
-def _progress(*, to_terminal: bool) -> Progress:
-    console = messages()
-    return Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("left"),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        redirect_stdout=False,  # rich would send what is meant for stdout to stderr
-        redirect_stderr=False,
-        disable=not console.is_terminal or to_terminal,
-    )
 
 
 def _how_to_go_on(job: FileJob, tally: Tally) -> str:

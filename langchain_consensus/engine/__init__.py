@@ -10,8 +10,10 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.engine.grammar import JsonForm
+from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "Engine",
     "FakeEngine",
     "JsonForm",
+    "ModelFacts",
+    "OpenAICompatibleEngine",
     "Sample",
     "SampleResult",
     "SamplingSettings",

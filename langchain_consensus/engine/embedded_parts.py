@@ -35,7 +35,8 @@ class EmbeddedModel:
         cache_bytes: Size of the converted folder.
         sha256: Of the joined file, in hexadecimal.
         licence: Of the weights.
-        is_chat: Whether the model follows a chat template; otherwise it continues text.
+        is_chat: Whether the model follows a chat template, which then shows tools too; otherwise it continues text.
+        context: Most tokens that prompt and answer have together.
         pip_extra: The extra of this package that installs the pieces.
     """
 
@@ -47,6 +48,7 @@ class EmbeddedModel:
     sha256: str
     licence: str
     is_chat: bool
+    context: int
     pip_extra: Literal["embedded", "embedded-small"]
 
 

@@ -21,6 +21,7 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.grammar import matches
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt
@@ -73,9 +74,18 @@ class FakeEngine:
         """What the constructor was told."""
         return self._is_chat
 
+    @property
+    def facts(self) -> ModelFacts:
+        """That it takes tools as it takes chats, and texts of any length."""
+        return ModelFacts(shows_tools=self._is_chat)
+
     def token_ids(self, text: str) -> list[int]:
         """One id a word, the same for the same word."""
         return [int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big") for word in text.split()]
+
+    def written_call(self, name: str, arguments: str) -> str:
+        """A call as the Qwen and Hermes families write it."""
+        return f'<tool_call>\n{{"name": "{name}", "arguments": {arguments}}}\n</tool_call>'
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
         """Draws answers from the table with the seed in `settings`; under a grammar, among those of its forms."""
@@ -119,6 +129,8 @@ class FakeEngine:
 
     def _answer(self, text: str, continuation: str) -> float:
         """Log P(continuation): the belief, or under the incorrect condition what is left of it, shared out."""
+        if continuation.strip() in self._beliefs:
+            return self._query(text, self._beliefs[continuation.strip()])
         answers = self._answers(text)
         belief = answers.get(continuation.strip())
         if belief is None:
@@ -127,12 +139,20 @@ class FakeEngine:
             return math.log(belief)
         return math.log((1 - belief + 1e-6) / (len(answers) - 1 + 1e-6 * len(answers)))
 
+    def _query(self, text: str, answers: Mapping[str, float]) -> float:
+        """Log P(question): the more probable an answer is that the text before it holds, the more probable."""
+        return math.log(max((p for answer, p in answers.items() if answer in text), default=1e-3)) - 1
+
     def _verdict(self, text: str, continuations: tuple[str, ...]) -> list[float] | None:
         """Log P(incorrect word), log P(correct word), or `None` where these are no verdict words."""
         answers = self._answers(text)
         if len(continuations) != _VERDICT_WORDS or not answers or any(c.strip() in answers for c in continuations):
             return None
-        proposed = [answer for answer in answers if answer in text.rpartition("nswer:")[2]]
+        before, _, after = text.rpartition("nswer:")
+        proposed = [answer for answer in answers if answer in after]
+        if "Passages:" in before:
+            # An answer that the passages do not hold is not supported by them.
+            proposed = [answer for answer in proposed if answer in before]
         belief = min(max(answers[max(proposed, key=len)] if proposed else 0.0, 1e-3), 1 - 1e-3)
         return [math.log(_VERDICT_MASS * (1 - belief)), math.log(_VERDICT_MASS * belief)]
 

@@ -47,14 +47,14 @@ class FlexAttention:
             otherwise: For short packs and for forwards that are no packs.
             least: The fewest nodes of a pack that goes through the kernel.
         """
-        self._kernel = kernel or torch.compile(flex_attention, dynamic=True)
+        self._kernel = kernel
         self._otherwise = otherwise or MaskedAttention()
         self._least = least
 
     def attending(self, sight: Sight, *, device: torch.device, dtype: torch.dtype) -> Attending:
         """A block mask for each kind of layer, and stand-ins by which the decoder's calls are recognised."""
         layout = sight.visible
-        if not isinstance(layout, PackedLayout) or layout.length < self._least:
+        if not isinstance(layout, PackedLayout) or layout.length < max(self._least, 2):
             return self._otherwise.attending(sight, device=device, dtype=dtype)
         masks, blocks = {}, {}
         # No call but ours can use a stand-in: its shape fits no attention, and it holds one element.
@@ -62,6 +62,8 @@ class FlexAttention:
         for kind in sight.windows:
             masks[kind] = torch.zeros(1, dtype=dtype, device=device).expand(shape)
             blocks[id(masks[kind])] = block_mask(sight, kind, device=device)
+        if self._kernel is None:
+            self._kernel = torch.compile(flex_attention, dynamic=True)
         return Attending(masks=masks, computation=_FlexCall(self._kernel, blocks))
 
 

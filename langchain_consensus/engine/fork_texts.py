@@ -2,18 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from langchain_consensus.engine.base import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from langchain_consensus.engine.sampling import Fork
     from langchain_consensus.engine.tokenization import Tokenization
     from langchain_consensus.prompts import Prompt
 
-__all__ = ["sample_of", "stopper"]
+__all__ = ["DrawnTokens", "sample_of", "stopper"]
+
+
+class DrawnTokens(Protocol):
+    """Tokens that were drawn, the end token included, and their untruncated log-probabilities."""
+
+    @property
+    def ids(self) -> Sequence[int]:
+        """The tokens."""
+        ...
+
+    @property
+    def logprobs(self) -> Sequence[float]:
+        """As many log-probabilities."""
+        ...
 
 
 def stopper(tokens: Tokenization, stop: tuple[str, ...]) -> Callable[[Fork], bool]:
@@ -27,7 +41,7 @@ def stopper(tokens: Tokenization, stop: tuple[str, ...]) -> Callable[[Fork], boo
     return stopped
 
 
-def sample_of(tokens: Tokenization, prompt: Prompt, fork: Fork, stop: tuple[str, ...]) -> Sample:
+def sample_of(tokens: Tokenization, prompt: Prompt, fork: DrawnTokens, stop: tuple[str, ...]) -> Sample:
     """The sample that a finished fork is."""
     ended = bool(fork.ids) and fork.ids[-1] in tokens.end_ids
     body = fork.ids[:-1] if ended else fork.ids

@@ -15,6 +15,8 @@ from torch.overrides import TorchFunctionMode
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from langchain_consensus.engine.grouped_keys import GroupedKeys
+
 __all__ = ["Interception", "interception_for"]
 
 _MOST_ROWS = 256
@@ -41,7 +43,11 @@ class Interception(TorchFunctionMode):
 
 
 def interception_for(
-    device: torch.device, dtype: torch.dtype, *, attention: Callable[..., torch.Tensor | None] | None = None
+    device: torch.device,
+    dtype: torch.dtype,
+    *,
+    attention: Callable[..., torch.Tensor | None] | None = None,
+    grouped: GroupedKeys | None = None,
 ) -> Interception:
     """What makes a forward on `device` faster without changing what it computes.
 
@@ -49,11 +55,15 @@ def interception_for(
         device: Where the model is.
         dtype: Of its weights.
         attention: Stands in for `scaled_dot_product_attention`.
+        grouped: Does so too, over keys and values that are not repeated for each query.
     """
     handlers: dict[Callable[..., Any], Callable[..., torch.Tensor | None]] = {}
     if device.type == "cpu" and dtype == torch.float32 and torch.backends.mkldnn.enabled:
         handlers[linear] = _few_rows
-    if attention is not None:
+    if grouped is not None:
+        handlers[torch.Tensor.reshape] = grouped.unrepeated
+        handlers[scaled_dot_product_attention] = grouped.attention
+    elif attention is not None:
         handlers[scaled_dot_product_attention] = attention
     return Interception(handlers)
 

@@ -69,30 +69,71 @@ def resolve(model_id: str, options: LoadOptions) -> str:
 
 
 def load_model(source: str, options: LoadOptions) -> Any:
-    """The causal language model at `source`, in evaluation mode."""
+    """The causal language model at `source`, in evaluation mode.
+
+    Raises:
+        MissingDependencyError: If it is quantised and the library that reads its weights is not installed.
+        ModelLoadError: If it cannot be loaded, or its files lack some of its weights.
+    """
     import torch
     from transformers import AutoModelForCausalLM
 
     on_cuda = torch.cuda.is_available()
-    dtype = options.dtype if options.dtype != "auto" else ("bfloat16" if on_cuda else "float32")
-    if not isinstance(getattr(torch, dtype, None), torch.dtype):
-        msg = f"`dtype` is {options.dtype!r}; it must be 'auto' or a torch dtype's name such as 'bfloat16'."
-        raise ModelLoadError(msg)
-    _logger.info("loading %s as %s", source, dtype)
+    method = _quantisation(source, options)
+    dtype = _dtype(options.dtype, on_cuda=on_cuda, quantised=bool(method))
+    _logger.info("loading %s as %s%s", source, dtype, f", quantised by {method}" if method else "")
     try:
-        model = AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             source,
-            dtype=getattr(torch, dtype),
+            dtype=dtype if dtype == "auto" else getattr(torch, dtype),
             device_map=options.device_map or ("cuda:0" if on_cuda else "cpu"),
             revision=options.revision,
             trust_remote_code=options.trust_remote_code,
             use_safetensors=True,
+            output_loading_info=True,
         )
     except (OSError, ValueError, ImportError) as error:
+        if method and isinstance(error, ImportError):
+            msg = f"`model_id` {source!r} is quantised by {method}, and what reads it is not installed: {error}"
+            raise MissingDependencyError(msg) from error
         msg = f"`model_id` {source!r} could not be loaded: {error}"
         raise ModelLoadError(msg) from error
+    model, info = loaded
+    missing = sorted(info["missing_keys"])
+    if missing:
+        # transformers fills them with random numbers and goes on.
+        msg = (
+            f"`model_id` {source!r} lacks {len(missing)} of the model's weights, {missing[0]} among them; its files "
+            "are incomplete, or quantised by a method that is not known here."
+        )
+        raise ModelLoadError(msg)
     model.train(mode=False)
     return model
+
+
+def _dtype(name: str, *, on_cuda: bool, quantised: bool) -> str:
+    """The dtype's name in torch; `auto` where transformers must choose what a quantised model computes in."""
+    import torch
+
+    if name == "auto":
+        return "auto" if quantised else "bfloat16" if on_cuda else "float32"
+    if not isinstance(getattr(torch, name, None), torch.dtype):
+        msg = f"`dtype` is {name!r}; it must be 'auto' or a torch dtype's name such as 'bfloat16'."
+        raise ModelLoadError(msg)
+    return name
+
+
+def _quantisation(source: str, options: LoadOptions) -> str:
+    """The method that the model's configuration names, such as `bitsandbytes` or `gptq`; empty for plain weights."""
+    from transformers import PretrainedConfig
+
+    try:
+        config, _ = PretrainedConfig.get_config_dict(source, revision=options.revision)
+    except (OSError, ValueError) as error:
+        msg = f"`model_id` {source!r} could not be loaded: {error}"
+        raise ModelLoadError(msg) from error
+    found = config.get("quantization_config") or {}
+    return str(found.get("quant_method") or "an unnamed method") if found else ""
 
 
 def load_tokenizer(source: str, options: LoadOptions) -> Any:

@@ -6,7 +6,6 @@ holds the lock.
 
 from __future__ import annotations
 
-import logging
 import zlib
 from dataclasses import replace
 from functools import partial
@@ -16,18 +15,17 @@ import numpy as np
 import torch
 
 from langchain_consensus.engine.base import ContinuationScores, SampleResult, ScoreResult, Usage
+from langchain_consensus.engine.checked_network import checked_network
 from langchain_consensus.engine.forest import Forest
 from langchain_consensus.engine.fork_texts import sample_of, stopper
 from langchain_consensus.engine.masking import GrammarCompiler
 from langchain_consensus.engine.memory import MemoryGuard
-from langchain_consensus.engine.network import Network, UnsupportedArchitectureError
 from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plain import draw_plain, score_plain
 from langchain_consensus.engine.plan import make_plan
 from langchain_consensus.engine.prefix_cache import PrefixCache, new_beginnings
 from langchain_consensus.engine.sampling import draw, prefill
 from langchain_consensus.engine.scoring import score_strings
-from langchain_consensus.engine.self_check import packing_error, tolerance
 from langchain_consensus.engine.tokenization import Tokenization
 from langchain_consensus.engine.window import ContextWindow
 from langchain_consensus.errors import EngineError
@@ -38,6 +36,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from langchain_consensus.engine.base import Sample, SamplingSettings, ScoreRequest
+    from langchain_consensus.engine.check_memory import CheckMemory
+    from langchain_consensus.engine.checked_network import AttentionName
     from langchain_consensus.engine.forest import TokenString
     from langchain_consensus.engine.grammar import JsonForm
     from langchain_consensus.engine.masking import TokenGrammar
@@ -47,45 +47,38 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalModel"]
 
-_logger = logging.getLogger(__name__)
-
 
 class LocalModel:
     """Samples from and scores with one loaded transformers model."""
 
-    def __init__(self, model: Any, tokenizer: Any, *, budgets: Budgets, self_check: bool = True) -> None:
-        """Wraps a model in evaluation mode and its tokenizer."""
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Any,
+        *,
+        budgets: Budgets,
+        attention: AttentionName = "auto",
+        checks: CheckMemory | None = None,
+    ) -> None:
+        """Wraps a model in evaluation mode and its tokenizer.
+
+        Args:
+            model: A transformers causal language model.
+            tokenizer: Its tokenizer.
+            budgets: What bounds memory.
+            attention: How packs attend.
+            checks: What earlier self-checks have found; `None` checks anew.
+        """
         self.model = model
-        self.memory = MemoryGuard(budgets)
         self.prefixes = PrefixCache(max_bytes=budgets.prefix_bytes)
+        self.memory = MemoryGuard(budgets, release=self.prefixes.clear)
         ends = getattr(model.generation_config, "eos_token_id", None)
         self.tokens = Tokenization(
             tokenizer, end_ids=ends if isinstance(ends, list) else [ends] if ends is not None else []
         )
+        self.network = checked_network(model, token_budget=budgets.tokens, attention=attention, memory=checks)
         self._compiler: GrammarCompiler | None = None
-        self.network = self._packed(self_check=self_check)
         self.window = ContextWindow.of(model.config, tokenizer)
-
-    def _packed(self, *, self_check: bool) -> Network | None:
-        """The model for packed strings, or `None` where the self-check says that it would not be exact."""
-        try:
-            network = Network(self.model)
-            with torch.inference_mode():
-                error = packing_error(network) if self_check else 0.0
-        except UnsupportedArchitectureError as unsupported:
-            reason = str(unsupported)
-        except (RuntimeError, TypeError, ValueError, AttributeError, KeyError, IndexError, AssertionError) as failure:
-            reason = f"{type(failure).__name__}: {failure}"
-        else:
-            if error <= tolerance(self.model.dtype):
-                return network
-            reason = f"packed scores differ from single ones by {error:.2g} nats"
-        _logger.warning(
-            "%s cannot run packed strings exactly (%s); it is run in plain padded batches, several times slower.",
-            type(self.model).__name__,
-            reason,
-        )
-        return None
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
         """Exact log-probabilities of every continuation of every request."""
@@ -138,23 +131,24 @@ class LocalModel:
             self.window.check_sampling(place, len(prompt), settings.max_new_tokens)
         results: list[tuple[Sample, ...]] = [()] * len(prompts)
         usage = Usage(input_tokens=sum(map(len, ids)))
-        for group in self._groups(ids, settings):
-            drawn, cost = self.memory.run(partial(self._draw, [ids[i] for i in group], settings))
+        waiting = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i))
+        while waiting:
+            group, drawn, cost = self.memory.run(partial(self._draw_some, ids, waiting, settings))
             usage += cost
             for number, forks in zip(group, drawn, strict=True):
                 results[number] = tuple(sample_of(self.tokens, prompts[number], fork, settings.stop) for fork in forks)
+            waiting = waiting[len(group) :]
         return SampleResult(samples=tuple(results), usage=usage)
 
-    def _groups(self, ids: list[list[int]], settings: SamplingSettings) -> list[list[int]]:
-        """Prompts that are sampled together: of similar length, and within the position budget."""
-        groups: list[list[int]] = []
-        for number in sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i)):
-            room = settings.n * settings.max_new_tokens
-            full = groups and (len(groups[-1]) + 1) * (len(ids[groups[-1][0]]) + room) > self.memory.budgets.positions
-            if not groups or full or self.network is None:
-                groups.append([])
-            groups[-1].append(number)
-        return groups
+    def _draw_some(
+        self, ids: list[list[int]], waiting: list[int], settings: SamplingSettings, budgets: Budgets
+    ) -> tuple[list[int], list[list[Fork]], Usage]:
+        """Draws from the first prompts that are waiting, longest first, as many as the position budget holds."""
+        each = len(ids[waiting[0]]) + settings.n * settings.max_new_tokens
+        count = max(budgets.positions // each, 1) if self.network is not None else 1
+        group = waiting[:count]
+        drawn, cost = self._draw([ids[i] for i in group], settings, budgets)
+        return group, drawn, cost
 
     def _draw(
         self, ids: list[list[int]], settings: SamplingSettings, budgets: Budgets

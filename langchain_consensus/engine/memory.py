@@ -48,10 +48,16 @@ class Budgets:
 
 
 class MemoryGuard:
-    """Runs work under budgets, and again under half of them when memory runs out; smaller budgets stay."""
+    """Runs work under budgets, and again under half of them when memory runs out; smaller budgets stay.
 
-    def __init__(self, budgets: Budgets) -> None:
+    Args:
+        budgets: To begin with.
+        release: Gives up what is held only to save time, before work is tried again.
+    """
+
+    def __init__(self, budgets: Budgets, *, release: Callable[[], None] = lambda: None) -> None:
         self.budgets = budgets
+        self._release = release
 
     def run(self, work: Callable[[Budgets], _T]) -> _T:
         """The result of `work`.
@@ -67,10 +73,15 @@ class MemoryGuard:
                     raise
                 smaller = self.budgets.halved()
                 if smaller == self.budgets:
-                    msg = "Out of memory at the smallest budgets; shorten prompts, lower `n`, or load a smaller dtype."
+                    msg = (
+                        f"Out of memory even with {smaller.tokens} tokens a forward, {smaller.rows} rows of logits and "
+                        "no prefix cache. Shorten prompts, lower `n` or `max_new_tokens`, or load the model with a "
+                        "smaller `dtype`, quantised, or over several devices with `device_map='auto'`."
+                    )
                     raise EngineMemoryError(msg) from error
                 _logger.warning("out of memory; going on with budgets %s", smaller)
                 self.budgets = smaller
+            self._release()
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
 

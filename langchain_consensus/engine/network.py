@@ -12,6 +12,8 @@ import numpy as np
 import torch
 
 from langchain_consensus.engine.attention import MaskedAttention
+from langchain_consensus.engine.grouped_keys import GroupedKeys
+from langchain_consensus.engine.head import Head
 from langchain_consensus.engine.interception import interception_for
 from langchain_consensus.engine.sight import Sight
 from langchain_consensus.errors import EngineError
@@ -55,20 +57,20 @@ class Network:
         """
         self.model = model
         self.config = model.config.get_text_config()
-        self.device: torch.device = model.get_input_embeddings().weight.device
+        self.device: torch.device = _entry_device(model)
         self.dtype: torch.dtype = _activation_dtype(model)
         self.attention: AttentionStrategy = MaskedAttention()
         self._windows = _windows(self.config)
         self._decoder = model.base_model
-        self._head = model.get_output_embeddings()
-        # Three families rescale their logits after the projection; the self-check at load finds any other.
-        self._softcap: float | None = getattr(self.config, "final_logit_softcapping", None)
-        self._scale = float(getattr(self.config, "logit_scale", 1.0)) / float(
-            getattr(self.config, "logits_scaling", 1.0)
-        )
-        if self._head is None or self._decoder is model:
+        if model.get_output_embeddings() is None or self._decoder is model:
             msg = "the model has no separate vocabulary projection"
             raise UnsupportedArchitectureError(msg)
+        self.head = Head(model, dtype=self.dtype)
+
+    @property
+    def _ungroups(self) -> bool:
+        """Whether attention takes keys that were not repeated for each query: PyTorch's own does, on the CPU."""
+        return self.device.type == "cpu" and getattr(self.model.config, "_attn_implementation", None) == "sdpa"
 
     @property
     def max_positions(self) -> int:
@@ -98,7 +100,8 @@ class Network:
         attending = self.attention.attending(sight, device=self.device, dtype=self.dtype)
         # A model whose layers differ takes one mask for each kind of layer, any other takes the mask itself.
         mask = attending.masks if len(self._windows) > 1 else attending.masks[next(iter(self._windows))]
-        with interception_for(self.device, self.dtype, attention=attending.computation):
+        grouped = GroupedKeys(cache, attending.computation) if self._ungroups else None
+        with interception_for(self.device, self.dtype, attention=attending.computation, grouped=grouped):
             output = self._decoder(
                 input_ids=self._tensor(tokens),
                 position_ids=self._tensor(positions),
@@ -111,13 +114,7 @@ class Network:
 
     def logits(self, hidden: torch.Tensor) -> torch.Tensor:
         """`[R, vocabulary]` float32 logits of the rows `hidden` `[R, hidden]`."""
-        with interception_for(self.device, self.dtype):
-            logits: torch.Tensor = self._head(hidden).float()
-        if self._scale != 1.0:
-            logits = logits * self._scale
-        if self._softcap is not None:
-            logits = torch.tanh(logits / self._softcap) * self._softcap
-        return logits
+        return self.head.logits(hidden)
 
     def _tensor(self, array: NDArray[np.int64]) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array)).to(self.device)
@@ -127,3 +124,13 @@ def _activation_dtype(model: Any) -> torch.dtype:
     """The dtype that goes through the network: the embeddings', which no method of quantisation packs away."""
     dtype: torch.dtype = model.get_input_embeddings().weight.dtype
     return dtype if dtype.is_floating_point else model.dtype
+
+
+def _entry_device(model: Any) -> torch.device:
+    """Where token ids go in; accelerate keeps weights that it moves in for each call on the `meta` device."""
+    embedding = model.get_input_embeddings()
+    device: torch.device = embedding.weight.device
+    if device.type == "meta":
+        hook = getattr(embedding, "_hf_hook", None)
+        device = torch.device(getattr(hook, "execution_device", None) or "cpu")
+    return device

@@ -77,6 +77,11 @@ class PrefixCache:
             tokens_saved=self._tokens_saved,
         )
 
+    def clear(self) -> None:
+        """Lets go of all beginnings; the counts of hits and misses stay."""
+        self._entries.clear()
+        self._bytes = 0
+
     def known(self, forest: Forest) -> dict[int, Prefix]:
         """For each root of `forest` whose beginning is kept: how much of it, and its keys and values.
 

@@ -18,6 +18,7 @@ from langchain_consensus.engine.masking import masked
 from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plan import Plan, make_plan
 from langchain_consensus.engine.prefix_cache import new_beginnings
+from langchain_consensus.engine.rows import largest, logsumexp
 from langchain_consensus.engine.scoring import run_steps
 from langchain_consensus.engine.trunk_cache import TrunkCache
 
@@ -189,8 +190,9 @@ class _Sequence:
         alive = [row for row, group in enumerate(self.rows) if any(not fork.done for fork in group)]
         if 2 * len(alive) > len(self.rows):
             return
-        index = torch.tensor(alive, device=self.network.device)
-        layers = [(keys[index], values[index]) for keys, values in self.cache.layers_kept()]
+        index = torch.tensor(alive)
+        # Layers may be on different devices.
+        layers = [(k[index.to(k.device)], v[index.to(v.device)]) for k, v in self.cache.layers_kept()]
         self.cache.adopt(layers, length=self.cache.length)
         self.rows = [self.rows[row] for row in alive]
         self.lengths, self.owner = self.lengths[alive], self.owner[alive]
@@ -211,7 +213,7 @@ def _extend(
     uniforms = torch.tensor([u[len(fork.ids)] for fork, _, u in entries], dtype=torch.float64)
     allowed = _allowed(logits, [fork for fork, _, _ in entries], rows)
     tokens = _pick(allowed, index, uniforms, settings) if settings.temperature else allowed.argmax(-1)[index]
-    logprobs = (logits[index, tokens] - torch.logsumexp(logits, dim=-1)[index]).double().cpu().tolist()
+    logprobs = (logits[index, tokens] - logsumexp(logits)[index]).double().cpu().tolist()
     for (fork, _, _), token, logprob in zip(entries, tokens.tolist(), logprobs, strict=True):
         fork.ids.append(token)
         fork.logprobs.append(logprob)
@@ -248,7 +250,7 @@ def truncated(logits: torch.Tensor, settings: SamplingSettings) -> tuple[torch.T
 
     columns = min(settings.top_k, logits.shape[-1]) or logits.shape[-1]
     if columns < logits.shape[-1]:
-        values, tokens = logits.topk(columns, dim=-1)
+        values, tokens = largest(logits, columns)
     else:
         values, tokens = logits.clone(), torch.arange(columns, device=logits.device).expand(logits.shape)
     warpers = LogitsProcessorList([TemperatureLogitsWarper(float(settings.temperature))])

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 
 from langchain_consensus.engine.sight import PackedLayout
 from langchain_consensus.engine.trunk_cache import TrunkCache
@@ -17,6 +16,7 @@ from langchain_consensus.engine.trunk_cache import TrunkCache
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import torch
     from numpy.typing import NDArray
 
     from langchain_consensus.engine.forest import Forest, TokenString
@@ -63,7 +63,7 @@ def score_strings(
         mine = mine[np.isin(pairs[mine, 0], step.nodes)]
         if len(mine):
             local = np.searchsorted(step.nodes, pairs[mine, 0])
-            logprobs[mine] = _row_logprobs(network, hidden[0], local, pairs[mine, 1], row_budget)
+            logprobs[mine] = network.head.logprobs(hidden[0], local, pairs[mine, 1], row_budget=row_budget)
     ends = np.cumsum([len(s.continuation) for s in strings])
     return np.split(logprobs[where.reshape(-1)], ends[:-1])
 
@@ -102,20 +102,3 @@ def run_steps(
         if on_keys is not None:
             on_keys(step, cache)
         yield step, hidden
-
-
-def _row_logprobs(
-    network: Network, hidden: torch.Tensor, rows: NDArray[np.int64], targets: NDArray[np.int64], row_budget: int
-) -> NDArray[np.float64]:
-    """Log P(target) at each of `rows` (ascending, repeats allowed): the projection runs once a distinct row."""
-    distinct, where = np.unique(rows, return_inverse=True)
-    result = np.empty(len(rows))
-    for start in range(0, len(distinct), row_budget):
-        chunk = distinct[start : start + row_budget]
-        logits = network.logits(hidden[torch.from_numpy(chunk).to(hidden.device)])
-        normaliser = torch.logsumexp(logits, dim=-1)
-        mine = (where >= start) & (where < start + len(chunk))
-        local = torch.from_numpy(where[mine] - start).to(logits.device)
-        wanted = torch.from_numpy(targets[mine]).to(logits.device)
-        result[mine] = (logits[local, wanted] - normaliser[local]).double().cpu().numpy()
-    return result

@@ -13,8 +13,10 @@ from __future__ import annotations
 import json
 import re
 from functools import partial
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.engine.call_rendering import written_call
 from langchain_consensus.engine.chat_turns import changed, turns_of
 from langchain_consensus.engine.forest import TokenString
 from langchain_consensus.errors import InvalidInputError
@@ -47,8 +49,10 @@ class Tokenization:
         own = tokenizer.eos_token_id
         self.end_ids = frozenset((*end_ids, own) if own is not None else end_ids)
         self._special = _any_of(tokenizer.get_added_vocab())
-        # The added tokens that decoding leaves out; the rest, such as a tool call's markers, are part of an answer.
-        self._control = _any_of(str(token) for token in tokenizer.added_tokens_decoder.values() if token.special)
+        # The added tokens that decoding leaves out; the rest, and a tool call's markers, are part of an answer.
+        control = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
+        self._markers = self._call_markers(control)
+        self._control = _any_of(name for name, number in control.items() if number not in self._markers)
         self._end_id = self._turn_end() if self.is_chat else own
 
     @property
@@ -86,13 +90,29 @@ class Tokenization:
         return self._ids(prompt, text) == [*self._ids(prompt, ""), *ids]
 
     def text(self, ids: Sequence[int]) -> str:
-        """The text of sampled ids, special tokens left out."""
-        decoded: str = self.tokenizer.decode(list(ids), skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return decoded
+        """The text of sampled ids, special tokens left out but for the markers of a tool call."""
+        pieces = []
+        for marks, run in groupby(ids, self._markers.__contains__):
+            options = {"skip_special_tokens": not marks, "clean_up_tokenization_spaces": False}
+            pieces.append(self.tokenizer.decode(list(run), **options))
+        return "".join(pieces)
 
     def plain_ids(self, text: str) -> list[int]:
         """The ids of `text` alone, no special tokens added."""
         return self._encode(text, add_special_tokens=False)
+
+    def written_call(self, name: str, arguments: str) -> str:
+        """What the chat template writes where the assistant calls a tool; see `call_rendering`."""
+        ends = self.tokenizer.convert_ids_to_tokens(sorted(self.end_ids))
+        return written_call(self._render, name, arguments, ends=ends)
+
+    def _call_markers(self, control: Mapping[str, int]) -> frozenset[int]:
+        """The special tokens that the template writes in a tool call."""
+        try:
+            written = self.written_call("f", "{}") if self.is_chat else ""
+        except InvalidInputError:
+            return frozenset()
+        return frozenset(number for name, number in control.items() if name in written)
 
     def _ids(self, prompt: Prompt, continuation: str) -> list[int]:
         if isinstance(prompt, ChatPrompt):

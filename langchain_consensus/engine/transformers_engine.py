@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
+from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_model
 from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
 from langchain_consensus.engine.worker import Worker
 from langchain_consensus.errors import InvalidInputError
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
+    from langchain_consensus.engine.check_memory import CheckMemory
+    from langchain_consensus.engine.checked_network import AttentionName
     from langchain_consensus.engine.local_model import LocalModel
     from langchain_consensus.engine.prefix_cache import PrefixCacheStatus
     from langchain_consensus.prompts import Prompt
@@ -48,6 +51,7 @@ class TransformersEngine:
         token_budget: int = 512,
         row_budget: int = 64,
         prefix_cache_bytes: int = 128 * 2**20,
+        attention: AttentionName = "auto",
     ) -> None:
         """Remembers what to load; the first call loads it.
 
@@ -62,6 +66,8 @@ class TransformersEngine:
             row_budget: Rows of the vocabulary projection held at a time, at least 1.
             prefix_cache_bytes: Memory for the keys and values of long beginnings (a system prompt, a few-shot header)
                 that are kept from call to call; 0 keeps none.
+            attention: How packed strings attend: `sdpa`, `flex` (FlexAttention, compiled on first use), or `auto`,
+                which measures both on CUDA when the model is loaded and takes `sdpa` elsewhere.
         """
         if not isinstance(model_id, str) or not model_id.strip():
             names = sorted(EMBEDDED_MODELS)
@@ -75,7 +81,11 @@ class TransformersEngine:
             if not isinstance(value, int) or value < least:
                 msg = f"`{name}` is {value!r}; it must be a whole number of at least {least}."
                 raise InvalidInputError(msg)
+        if attention not in ("auto", "sdpa", "flex"):
+            msg = f"`attention` is {attention!r}; it must be 'auto', 'sdpa' or 'flex'."
+            raise InvalidInputError(msg)
         self._name = model_id
+        self._attention = attention
         self._options = LoadOptions(
             dtype=dtype,
             device_map=device_map,
@@ -100,6 +110,7 @@ class TransformersEngine:
         token_budget: int = 512,
         row_budget: int = 64,
         prefix_cache_bytes: int = 128 * 2**20,
+        attention: AttentionName = "auto",
     ) -> Self:
         """An engine on a model and tokenizer that the caller owns; neither is changed.
 
@@ -110,9 +121,16 @@ class TransformersEngine:
             token_budget: As in the constructor.
             row_budget: As in the constructor.
             prefix_cache_bytes: As in the constructor.
+            attention: As in the constructor.
         """
         known = name or getattr(model, "name_or_path", "") or type(model).__name__
-        engine = cls(known, token_budget=token_budget, row_budget=row_budget, prefix_cache_bytes=prefix_cache_bytes)
+        engine = cls(
+            known,
+            token_budget=token_budget,
+            row_budget=row_budget,
+            prefix_cache_bytes=prefix_cache_bytes,
+            attention=attention,
+        )
         engine._owned = (model, tokenizer)
         return engine
 
@@ -161,6 +179,18 @@ class TransformersEngine:
         known = EMBEDDED_MODELS.get(self._name)
         return known.is_chat if known is not None and self._owned is None else self._model().tokens.is_chat
 
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model without loading it: much of an embedded model or a folder, nothing of a hub id."""
+        if self._loaded is not None:
+            return facts_of_model(self._loaded.model, self._loaded.tokens.tokenizer)
+        if self._owned is not None:
+            return facts_of_model(*self._owned)
+        known = EMBEDDED_MODELS.get(self._name)
+        if known is not None:
+            return ModelFacts(context=known.context, shows_tools=known.is_chat)
+        return facts_of_folder(Path(self._name).expanduser())
+
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
         """`settings.n` samples of each prompt, from one prefill each."""
         with self._lock, _Evaluation(self._model().model):
@@ -175,6 +205,15 @@ class TransformersEngine:
         """The ids of `text` alone, no special tokens added."""
         with self._lock:
             return self._model().tokens.plain_ids(text)
+
+    def written_call(self, name: str, arguments: str) -> str:
+        """What the model's chat template writes where the assistant calls the tool `name` with a JSON object.
+
+        Raises:
+            InvalidInputError: If the model has no chat template, or one that knows no tools.
+        """
+        with self._lock:
+            return self._model().tokens.written_call(name, arguments)
 
     @property
     def prefix_cache(self) -> PrefixCacheStatus:
@@ -198,8 +237,19 @@ class TransformersEngine:
                 tokens, rows, prefix_bytes = self._budgets
                 budgets = Budgets(tokens=tokens, rows=rows, prefix_bytes=prefix_bytes)
                 with _Evaluation(model):
-                    self._loaded = LocalModel(model, tokenizer, budgets=budgets)
+                    self._loaded = LocalModel(
+                        model, tokenizer, budgets=budgets, attention=self._attention, checks=self._checks()
+                    )
             return self._loaded
+
+    def _checks(self) -> CheckMemory | None:
+        """Where results of self-checks are kept; a model that its owner made, and may have changed, is checked anew."""
+        if self._owned is not None:
+            return None
+        from langchain_consensus.engine.check_memory import CheckMemory
+        from langchain_consensus.engine.model_cache import default_cache_dir
+
+        return CheckMemory((self._options.cache_dir or default_cache_dir()) / "self-checks")
 
 
 class _Evaluation:

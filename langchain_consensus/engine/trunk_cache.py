@@ -27,6 +27,7 @@ class TrunkCache(Cache):
         """Positions that the next forward attends to, and behind which it writes."""
         self._keys: dict[int, torch.Tensor] = {}
         self._values: dict[int, torch.Tensor] = {}
+        self._storages: set[int] = set()
 
     def update(
         self, key_states: torch.Tensor, value_states: torch.Tensor, layer_idx: int, *args: object, **kwargs: object
@@ -36,8 +37,7 @@ class TrunkCache(Cache):
         end = self.length + key_states.shape[-2]
         assert end <= self.capacity, f"{end} positions do not fit a cache of {self.capacity}"
         if layer_idx not in self._keys:
-            self._keys[layer_idx] = _room(key_states, self.capacity)
-            self._values[layer_idx] = _room(value_states, self.capacity)
+            self._put(layer_idx, _room(key_states, self.capacity), _room(value_states, self.capacity))
         keys, values = self._keys[layer_idx], self._values[layer_idx]
         keys[:, :, self.length : end] = key_states
         values[:, :, self.length : end] = value_states
@@ -52,9 +52,14 @@ class TrunkCache(Cache):
         """Makes the first `length` positions of `layers`, `[1, heads, >= length, width]`, the trunk."""
         for layer, (keys, values) in enumerate(layers):
             if layer not in self._keys:
-                self._keys[layer], self._values[layer] = _room(keys, self.capacity), _room(values, self.capacity)
+                self._put(layer, _room(keys, self.capacity), _room(values, self.capacity))
             self._keys[layer][:, :, :length] = keys[:, :, :length]
             self._values[layer][:, :, :length] = values[:, :, :length]
+
+    def holds(self, tensor: torch.Tensor) -> bool:
+        """Whether `tensor` is a view of this cache's buffers."""
+        place = tensor.untyped_storage().data_ptr()
+        return place in self._storages
 
     def layers_kept(self) -> list[tuple[torch.Tensor, torch.Tensor]]:
         """The buffers of every layer, in order of the layers."""
@@ -62,9 +67,14 @@ class TrunkCache(Cache):
 
     def adopt(self, layers: list[tuple[torch.Tensor, torch.Tensor]], *, length: int) -> None:
         """Takes over buffers made elsewhere, with `length` positions filled."""
-        self._keys = {layer: keys for layer, (keys, _) in enumerate(layers)}
-        self._values = {layer: values for layer, (_, values) in enumerate(layers)}
+        self._storages.clear()
+        for layer, (keys, values) in enumerate(layers):
+            self._put(layer, keys, values)
         self.length = length
+
+    def _put(self, layer: int, keys: torch.Tensor, values: torch.Tensor) -> None:
+        self._keys[layer], self._values[layer] = keys, values
+        self._storages |= {keys.untyped_storage().data_ptr(), values.untyped_storage().data_ptr()}
 
 
 def _room(states: torch.Tensor, capacity: int) -> torch.Tensor:

@@ -1,4 +1,4 @@
-"""How the game ended and what that is worth: a ranking goes in, facts with their explanations come out."""
+"""How the game ended and what that is worth: a solution goes in, facts with their explanations come out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from langchain_consensus.game import Outcome
 
 if TYPE_CHECKING:
     from langchain_consensus.game import Solution
-    from langchain_consensus.ranking import Ranking
 
 __all__ = ["Certificate", "certified"]
 
@@ -25,9 +24,8 @@ class Certificate:
     facts: tuple[tuple[str, str, str], ...]
 
 
-def certified(ranking: Ranking) -> Certificate:
-    """The evidence that the ranking's solver left."""
-    solution = ranking.solution
+def certified(solution: Solution) -> Certificate:
+    """The evidence that the solver of one game left."""
     outcome = solution.outcomes[0]
     sentence = outcome.value or "The solver reached an equilibrium and certified it."
     if outcome is Outcome.FIXED_TIME:

@@ -15,11 +15,12 @@ from langchain_consensus.game import Correctness, solve
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from langchain_consensus.game import Solution, Solver
     from langchain_consensus.ranking import Ranking
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["Course", "course_of"]
+__all__ = ["Course", "course_of", "favourites", "played"]
 
 SNAPSHOTS = 28
 _TIE = 1e-9
@@ -55,12 +56,16 @@ def favourites(policy: FloatArray) -> frozenset[int]:
     return frozenset(np.flatnonzero(policy >= policy.max() - _TIE).tolist())
 
 
-def course_of(ranking: Ranking) -> Course:
-    """The course of the ranking's game, solved once more with its path recorded; the end is the ranking's own."""
-    solution = ranking.solution
+def played(ranking: Ranking, solver: Solver) -> Solution:
+    """The ranking's game solved by `solver`, with its path recorded; its candidates stand as in the game."""
+    return solve(ranking.solution.game, solver, throw=False, record=SNAPSHOTS)
+
+
+def course_of(ranking: Ranking, solution: Solution | None = None) -> Course:
+    """The course of a solution that `played` gave; by default of the ranking's own, which ends with its scores."""
+    solution = solution or played(ranking, ranking.solution.solver)
     order = _order(ranking)
-    path = solve(solution.game, solution.solver, throw=False, record=SNAPSHOTS).trajectory
-    game = solution.game
+    path, game = solution.trajectory, solution.game
     if path is None:  # a solver of the user's that keeps none: where it began and where it ended
         times = np.array([1.0, float(solution.steps) + 1])
         generator = np.stack([game.generator_anchor, solution.generator_policy])

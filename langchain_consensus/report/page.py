@@ -6,23 +6,19 @@ script or style run, whatever a candidate's text holds. Jinja2 escapes every val
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from functools import cache
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_consensus import __version__
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.report import shown
 from langchain_consensus.report.asked import asked_of
+from langchain_consensus.report.assets import asset
 from langchain_consensus.report.certificate import certified
 from langchain_consensus.report.course import course_of
+from langchain_consensus.report.render import policy, render
 from langchain_consensus.report.story import told
 
 if TYPE_CHECKING:
-    from jinja2 import Environment
-
     from langchain_consensus.ranking import Ranking
 
 __all__ = ["explain_html", "is_page", "notebook_html"]
@@ -49,13 +45,12 @@ def explain_html(ranking: Ranking, *, seconds: float | None = None, min_confiden
     if min_confidence is not None and not 0 <= min_confidence <= 1:
         msg = f"`min_confidence` is {min_confidence!r}; it must be from 0 to 1, or `None`."
         raise InvalidInputError(msg)
-    style, script = _asset("page.css"), _asset("page.js")
+    style, script = asset("page.css"), asset("stepper.js") + asset("page.js")
     course = course_of(ranking)
-    return _render(
+    return render(
         "page.html.jinja",
         generator=f"{_GENERATOR} {__version__}",
-        policy=f"default-src 'none'; style-src {_hash(style)}; script-src {_hash(script)}; base-uri 'none'; "
-        "form-action 'none'",
+        policy=policy(style, script),
         style=style,
         script=script,
         head=shown.head_of(ranking, min_confidence),
@@ -63,7 +58,7 @@ def explain_html(ranking: Ranking, *, seconds: float | None = None, min_confiden
         charts=shown.charts_of(course),
         steps=shown.steps_of(course),
         story=told(ranking, course),
-        certificate=certified(ranking),
+        certificate=certified(ranking.solution),
         costs=shown.costs_of(ranking, seconds),
         prompts=asked_of(ranking),
         warnings=ranking.warnings,
@@ -79,7 +74,7 @@ def notebook_html(ranking: Ranking) -> str:
         MissingDependencyError: If Jinja2 is not installed.
     """
     rows = shown.rows_of(ranking, None)
-    return _render(
+    return render(
         "notebook.html.jinja", head=shown.head_of(ranking, None), rows=rows, warnings=ranking.warnings
     ).strip()
 
@@ -87,32 +82,3 @@ def notebook_html(ranking: Ranking) -> str:
 def is_page(beginning: str) -> bool:
     """Whether a file that begins so was written by `explain_html`, of any version."""
     return _MARK in beginning[:2000]
-
-
-def _render(name: str, **values: Any) -> str:
-    return _environment().get_template(name).render(**values)
-
-
-@cache
-def _environment() -> Environment:
-    try:
-        import jinja2
-    except ImportError:
-        msg = 'Explaining pages need Jinja2: pip install "langchain-consensus[report]"'
-        raise MissingDependencyError(msg) from None
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_asset),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _asset(name: str) -> str:
-    return (resources.files(__package__) / "templates" / name).read_text("utf-8")
-
-
-def _hash(text: str) -> str:
-    """The source expression by which a content security policy lets this text in."""
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

@@ -204,6 +204,8 @@ def _row(one: RankedCandidate, place: int, drawn: bool) -> Row:  # noqa: FBT001 
 
 def _levelled(policy: FloatArray) -> bool:
     """Whether the differences between the candidates fall to a tenth and less at the second snapshot."""
+    if len(policy) == 1:
+        return False
     first, second = (float(values.max() - values.min()) for values in policy[:2])
     return first > 0 and second < first / 10
 

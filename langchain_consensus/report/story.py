@@ -22,10 +22,11 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["told"]
+__all__ = ["moved", "told"]
 
 _COMPARED = 100
 """Candidates whose pairs are counted; all pairs of a thousand would take longer than the game."""
+_EVEN = 0.5
 _OF_THE_GAME = {Rule.ER_GENERATOR: "the generator's final policy", Rule.ER_DISCRIMINATOR: "the judge's final policy"}
 
 
@@ -34,17 +35,24 @@ def told(ranking: Ranking, course: Course) -> tuple[str, ...]:
     if len(ranking.candidates) == 1:
         verdict = percent(ranking.candidates[0].verdict)
         return (f"There is one distinct answer, so there was nothing to settle. The judge's raw verdict is {verdict}.",)
-    return tuple(
-        sentence
-        for sentence in (
-            _before(ranking, course),
-            _on_the_way(ranking, course),
-            _after(ranking, course),
-            _pairs(course),
-            _chosen(ranking),
-        )
-        if sentence
-    )
+    return (_without(ranking), *moved(ranking, course), _chosen(ranking))
+
+
+def moved(ranking: Ranking, course: Course) -> tuple[str, ...]:
+    """The part of the story that the game tells: before it, on the way, after it."""
+    told_of = (_before(ranking, course), _on_the_way(ranking, course), _after(ranking, course), _pairs(course))
+    return tuple(sentence for sentence in told_of if sentence)
+
+
+def _without(ranking: Ranking) -> str:
+    """What the model would have answered if it were only asked to."""
+    likeliest = max(ranking.candidates, key=lambda one: one.scores[Rule.GENERATOR])
+    often, draws = max(ranking.candidates, key=lambda one: one.draws), sum(one.draws for one in ranking.candidates)
+    said = f"Without a judge the answer would be {quoted(likeliest.text)}, to which the generator gives the best score"
+    if draws == len(ranking.candidates):  # given, or all different: no vote
+        return f"{said}."
+    which = "and which was" if often is likeliest else f"or {quoted(often.text)}, which was"
+    return f"{said}, {which} drawn most often, {often.draws} times of {draws}."
 
 
 def _before(ranking: Ranking, course: Course) -> str:
@@ -115,10 +123,17 @@ def _crossed(generator: FloatArray, judge: FloatArray, pairs: list[tuple[int, in
 def _chosen(ranking: Ranking) -> str:
     best = quoted(ranking.answer)
     if ranking.rule in _OF_THE_GAME:
-        return f"The answer is {best}, the first by {_OF_THE_GAME[ranking.rule]}."
+        return f"The answer is {best}, the first by {_OF_THE_GAME[ranking.rule]}. {_confidence(ranking)}"
     equilibrium = max(ranking.candidates, key=lambda one: one.scores[Rule.ER_DISCRIMINATOR])
     verdict = "" if equilibrium is ranking.candidates[0] else f"; by the game it would be {quoted(equilibrium.text)}"
-    return f"The answer is {best}, the first by the rule `{ranking.rule}`, which does not use the game{verdict}."
+    by = f"the rule `{ranking.rule}`, which does not use the game{verdict}"
+    return f"The answer is {best}, the first by {by}. {_confidence(ranking)}"
+
+
+def _confidence(ranking: Ranking) -> str:
+    said = f"The judge's raw verdict on it, before any normalisation, is {percent(ranking.confidence)}"
+    below = ": it prefers this answer to the others and does not vouch for it" if ranking.confidence < _EVEN else ""
+    return f"{said}{below}."
 
 
 def _names(ranking: Ranking, places: frozenset[int]) -> str:

@@ -43,23 +43,28 @@ class Browser:
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
         self.driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+        self._cdp("Emulation.setFocusEmulationEnabled", enabled=True)  # as if its window were in front
+        self._cdp("Emulation.setScrollbarsHidden", hidden=True)  # as on a phone
 
     def close(self) -> None:
         self.driver.quit()
 
-    def open(self, path: Path, *, width=1280, height=900, dark=False, reduced_motion=False) -> None:
+    def open(self, path: Path, **look) -> None:
+        """Shows a file; `look` as in `visit`."""
+        self.visit(path.resolve().as_uri(), **look)
+
+    def visit(self, address: str, *, width=1280, height=900, dark=False, reduced_motion=False) -> None:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         motion = {"name": "prefers-reduced-motion", "value": "reduce" if reduced_motion else "no-preference"}
         self._cdp("Emulation.setEmulatedMedia", features=[scheme, motion])
         self.resize(width, height)
         for log in ("browser", "performance"):
             self.driver.get_log(log)  # what earlier pages said
-        self.driver.get(path.resolve().as_uri())
+        self.driver.get(address)
 
     def resize(self, width: int, height: int = 900) -> None:
-        self._cdp(
-            "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=width < 600
-        )
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        self._cdp("Emulation.setDeviceMetricsOverride", **metrics)
 
     def complaints(self) -> list[str]:
         """What is on the console, errors and warnings alike."""

@@ -20,23 +20,21 @@ class TestChatEquilibriumRanking(ChatModelIntegrationTests):
 
     @property
     def chat_model_params(self):
-        return {"engine": _ENGINE, "num_candidates": 2, "max_new_tokens": 48, "solver": "log_time_flow"}
+        return {
+            "engine": _ENGINE,
+            "num_candidates": 3,
+            "max_new_tokens": 96,
+            "temperature": 0.7,
+            "solver": "log_time_flow",
+        }
 
     @property
     def standard_chat_model_params(self):
         return {}  # a temperature of 0 would make every candidate the same
 
     @property
-    def has_tool_calling(self):
-        return False  # the suite forces calls, which needs decoding under a grammar; see the test below for free ones
-
-    @property
-    def has_tool_choice(self):
-        return False  # the same
-
-    @property
-    def has_structured_output(self):
-        return False  # needs a forced call; a parser with an `inner` parser does it for now
+    def supports_json_mode(self):
+        return True
 
     @property
     def supports_model_override(self):

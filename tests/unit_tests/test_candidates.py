@@ -156,6 +156,15 @@ def test_a_question_without_a_visible_draw_is_an_error_that_says_what_to_raise()
         draw(drawn(" "), drawn(""))
 
 
+def test_a_wording_that_answers_by_letter_is_refused_before_anything_is_drawn():
+    ask = "{question} {choices} {condition}"
+    lettered = QA.model_copy(update={"name": "letters", "ask": ask, "answer_as": "letter"})
+    engine = RecordingEngine()
+    with pytest.raises(InvalidInputError, match=r"'letters' answers by letter.*give the options as `candidates`"):
+        sampled(engine, lettered, [Question(text=CAPITAL, choices=("a", "b"))], SamplingSettings(n=5))
+    assert not engine.sample_calls
+
+
 def test_all_questions_are_drawn_in_one_call_under_the_correct_condition():
     engine = RecordingEngine()
     questions = [Question(text=CAPITAL), Question(text=SUM)]

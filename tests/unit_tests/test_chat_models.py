@@ -340,6 +340,38 @@ def several():
     )
 
 
+@pytest.mark.parametrize(("disabled", "with_tools"), [(True, 1), ("tool_calling", 1), (False, 4)])
+def test_disabled_streaming_gives_the_reply_as_one_chunk(several, disabled, with_tools):
+    chat = ChatEquilibriumRanking.from_engine(several.engine, solver="log_time_flow", disable_streaming=disabled)
+    tool = {"name": "t", "description": "", "parameters": {"type": "object", "properties": {}}}
+    assert len(list(chat.stream("q"))) == (1 if disabled is True else 4)
+    assert len(list(chat.bind_tools([tool]).stream("q"))) == with_tools
+
+
+def test_output_version_v1_gives_blocks_that_say_the_same(several):
+    chat = ChatEquilibriumRanking.from_engine(several.engine, solver="log_time_flow", output_version="v1")
+    message, chunks = chat.invoke("q"), list(chat.stream("q"))
+    whole = sum(chunks[1:], chunks[0])
+    assert [block["type"] for block in message.content] == [block["type"] for block in whole.content] == ["text"]
+    assert message.text == whole.text == several.invoke("q").content
+
+
+def test_a_rate_limiter_is_asked_once_a_call_and_not_for_what_the_cache_knows(several):
+    class Counting(InMemoryRateLimiter):
+        asked = 0
+
+        def acquire(self, *, blocking=True):
+            Counting.asked += 1
+            return True
+
+    chat = ChatEquilibriumRanking.from_engine(
+        several.engine, solver="log_time_flow", rate_limiter=Counting(), cache=InMemoryCache()
+    )
+    for _ in range(3):
+        chat.invoke("q")
+    assert (Counting.asked, len(several.engine.sample_calls)) == (1, 1)
+
+
 async def test_a_stream_is_the_chosen_reply_and_no_other(several):
     chunks = list(several.stream("q"))
     whole = sum(chunks[1:], chunks[0])

@@ -18,11 +18,3 @@ class TestChatEquilibriumRanking(ChatModelUnitTests):
     @property
     def chat_model_params(self):
         return {"engine": FakeEngine()}
-
-    @property
-    def has_tool_choice(self):
-        return False  # a call cannot be forced: no decoding under a grammar yet
-
-    @property
-    def has_structured_output(self):
-        return False  # needs a forced call; a parser with an `inner` parser does it for now

@@ -1,6 +1,7 @@
 """`ChatEquilibriumRanking` with tools: calls are candidates, ranked like any reply."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from langchain_core.caches import InMemoryCache
@@ -132,9 +133,76 @@ def test_the_cache_keeps_calls_with_and_without_tools_apart():
 
 
 @pytest.mark.parametrize("choice", ["any", "required", "add", True, {"type": "function", "function": {"name": "add"}}])
-def test_a_call_cannot_be_forced_and_the_error_says_what_can_be_done(choice):
-    with pytest.raises(InvalidInputError, match=r"'auto' and 'none' are supported\. A call cannot be forced yet"):
-        chat({GOOD: 1.0}).bind_tools([add], tool_choice=choice).invoke(QUESTION)
+async def test_a_forced_call_is_made_even_where_the_model_would_rather_talk(choice):
+    bound = chat({"The sum is 5.": 0.9, "6": 0.06, GOOD: 0.03, WRONG: 0.01}).bind_tools([add], tool_choice=choice)
+    for message in (bound.invoke(QUESTION), await bound.ainvoke(QUESTION), *bound.batch([QUESTION, QUESTION])):
+        assert message.tool_calls[0]["args"] in ({"a": 2, "b": 3}, {"a": 2, "b": 4})
+        texts = {one.text for one in result_from_json(message.response_metadata[EVIDENCE]).candidates}
+        assert texts <= {GOOD, WRONG}
+
+
+@tool
+def now() -> str:
+    """The time."""
+    return "12:00"
+
+
+def test_the_forms_of_a_forced_call_are_those_of_the_tools_that_may_be_called():
+    model = chat({GOOD: 1.0, '<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>': 1.0})
+    for choice, names in (("any", ["add", "now"]), ("now", ["now"])):
+        model.bind_tools([add, now], tool_choice=choice).invoke(QUESTION)
+        (prompt,), settings = model.engine.sample_calls[-1]
+        assert [form.before for form in settings.grammar] == [
+            f'<tool_call>\n{{"name": "{name}", "arguments": ' for name in names
+        ]
+        assert len(prompt.tools) == 2  # the model is shown them all
+        assert all(json.loads(form.schema)["additionalProperties"] is False for form in settings.grammar)
+
+
+@pytest.mark.parametrize("choice", [None, False, "auto", "none"])
+def test_a_call_that_is_not_forced_is_sampled_without_a_grammar(choice):
+    model = chat({"5": 1.0})
+    model.bind_tools([add], tool_choice=choice).invoke(QUESTION)
+    assert model.engine.sample_calls[0][1].grammar == ()
+
+
+@pytest.mark.parametrize("choice", ["subtract", 3, {"type": "function"}, {"name": 1}, ["add"]])
+def test_a_choice_that_is_none_is_refused_when_it_is_bound(choice):
+    with pytest.raises(InvalidInputError, match=r"`tool_choice` is .*one of the tools that are bound: \['add'\]"):
+        chat({GOOD: 1.0}).bind_tools([add], tool_choice=choice)
+    with pytest.raises(InvalidInputError, match=r"the tools that are bound: \[\]"):
+        chat({GOOD: 1.0}).invoke(QUESTION, tool_choice="any")
+
+
+def test_the_cache_keeps_forced_and_free_calls_apart():
+    model = chat({GOOD: 0.1, "5": 0.9}, cache=InMemoryCache())
+    assert model.bind_tools([add]).invoke(QUESTION).tool_calls == []
+    assert model.bind_tools([add], tool_choice="any").invoke(QUESTION).tool_calls
+    assert model.bind_tools([add], tool_choice="add").invoke(QUESTION).tool_calls
+    assert len(model.engine.sample_calls) == 2  # with one tool, any is that one
+
+
+def test_draws_that_end_before_their_call_does_are_left_out_and_that_is_said():
+    class Cutting(RecordingEngine):
+        def sample(self, prompts, settings):
+            drawn = super().sample(prompts, settings)
+            first, *rest = drawn.samples[0]
+            return replace(drawn, samples=((replace(first, finish="length", text=first.text[:9]), *rest),))
+
+    model = ChatEquilibriumRanking.from_engine(Cutting({QUESTION: {GOOD: 1.0}}), num_candidates=3)
+    message = model.bind_tools([add], tool_choice="any").invoke(QUESTION)
+    result = result_from_json(message.response_metadata[EVIDENCE])
+    assert [one.text for one in result.candidates] == [GOOD]
+    assert any("1 draws were cut before they were complete under the grammar" in said for said in result.warnings)
+
+
+def test_an_engine_that_does_not_know_how_calls_are_written_refuses_tools():
+    class Other(RecordingEngine):
+        written_call = None
+
+    model = ChatEquilibriumRanking.from_engine(Other({QUESTION: {GOOD: 1.0}}))
+    with pytest.raises(InvalidInputError, match="has no `written_call`"):
+        model.bind_tools([add]).invoke(QUESTION)
 
 
 def test_with_tool_choice_none_the_tools_are_not_shown():

@@ -17,6 +17,17 @@ BELIEFS = {
     },
     "What is the capital of Australia?": {"Canberra": 0.6, "Sydney": 0.4},
     "What is the capital of France?": {"Paris": 0.9, "Lyon": 0.1},
+    # The chat model's page: a call of a tool, what is said to its result, and an object.
+    "What is the weather in Canberra?": {
+        '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Canberra"}}\n</tool_call>': 0.8,
+        '<tool_call>\n{"name": "get_weather", "arguments": {"city": "Sydney"}}\n</tool_call>': 0.1,
+        "I cannot know.": 0.1,
+    },
+    "tool: 21 degrees and sunny in Canberra.": {"It is sunny, at 21 degrees.": 0.9, "It rains.": 0.1},
+    "Where is the Sydney Opera House?": {
+        '{"city": "Sydney", "country": "Australia"}': 0.8,
+        '{"city": "Canberra", "country": "Australia"}': 0.2,
+    },
 }
 
 
@@ -43,6 +54,20 @@ def test_every_python_block_runs(page):
 def test_the_readmes_chain_gives_a_typed_answer_with_its_confidence(capsys):
     exec(compile(python_blocks(ROOT / "README.md")[0], "README.md", "exec"), {"__name__": "docs"})
     assert capsys.readouterr().out.strip() == "city='Canberra' 0.70 False"
+
+
+@pytest.mark.usefixtures("_no_weights")
+def test_the_chat_model_s_page_shows_what_it_says(capsys):
+    names: dict[str, object] = {"__name__": "docs"}
+    printed = []
+    for block in python_blocks(ROOT / "docs" / "chat-model.md"):
+        exec(compile(block, "chat-model.md", "exec"), names)
+        printed.append(capsys.readouterr().out.strip())
+    assert printed[:5] == ["", "Canberra", "['Canberra', 'Paris']", "Canberra", "Canberra"]
+    assert ["get_weather" in said and "'city': 'Canberra'" in said for said in printed[5:7]] == [True, True]
+    assert printed[7] == "city='Sydney' country='Australia'"
+    assert printed[8].startswith("city='Sydney' country='Australia' 0.")
+    assert printed[-1] == "It is sunny, at 21 degrees."
 
 
 def test_the_readme_has_exactly_two_set_up_commands_of_one_line_each():

@@ -10,7 +10,17 @@ import pytest
 from langchain_consensus import FakeEngine
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+CALL = '<tool_call>{"name": "lookup", "arguments": {"name": "Brenvale"}}</tool_call>'
 BELIEFS = {
+    "agent_with_tools.py": {
+        "How many people live in Brenvale?": {CALL: 0.9, "Many people live there.": 0.1},
+        # What the tool returns is the longer key, so this is believed once it has been asked.
+        "Brenvale: town in Osmark; population 48,200; founded 1721.": {
+            "48,200 people live in Brenvale.": 0.9,
+            "1,721 people live in Brenvale.": 0.1,
+        },
+        "Who will win the next World Cup?": {"Brazil": 0.5, "France": 0.5},
+    },
     "chain_with_threshold.py": {
         "What is the capital of Australia?": {"Canberra": 0.9, "Sydney": 0.1},
         "Who will win the next World Cup?": {"Brazil": 0.5, "France": 0.5},
@@ -20,6 +30,10 @@ BELIEFS = {
         "What is the capital of Australia?": {"Canberra": 0.9, "Sydney": 0.1},
         "What is the capital of France?": {"Paris": 0.95, "Lyon": 0.05},
         "What is the capital of Japan?": {"Tokyo": 0.8, "Kyoto": 0.2},
+    },
+    "rag_with_grounded_answer.py": {
+        "What is the capital of Australia?": {"Canberra": 0.9, "Sydney": 0.1},
+        "Who designed Canberra?": {"Marion Griffin": 0.5, "Walter Griffin": 0.5},
     },
     "solve_a_game.py": {},
 }

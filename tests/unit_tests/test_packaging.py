@@ -36,6 +36,8 @@ def built(tmp_path_factory):
 def test_the_wheel_holds_the_package_its_types_and_its_licence_and_no_tests(built):
     names = zipfile.ZipFile(built[0]).namelist()
     assert "langchain_consensus/py.typed" in names
+    for asset in ("page.html.jinja", "page.css", "page.js", "notebook.html.jinja", "picture.css"):
+        assert f"langchain_consensus/report/templates/{asset}" in names
     assert any(name.endswith(".dist-info/licenses/LICENSE") for name in names)
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "langchain_consensus").rglob("*.py")}
     assert {name for name in names if name.endswith(".py")} == sources

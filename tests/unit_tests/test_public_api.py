@@ -12,6 +12,7 @@ import langchain_consensus
 from langchain_consensus import engine, game
 
 HEAVY = ["torch", "transformers", "langchain", "openai", "numpy", "safetensors", "gguf", "rich", "typer", "scipy"]
+HEAVY += ["jinja2", "matplotlib"]
 
 
 def python(code):

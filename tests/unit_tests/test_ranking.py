@@ -8,45 +8,15 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from langchain_consensus.candidates import Candidate, Candidates, Member, given
+from langchain_consensus.candidates import given
 from langchain_consensus.engine import Usage
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.game import ConsensusGame, PiKL, solve
-from langchain_consensus.prompts import Question, wording_named
+from langchain_consensus.game import ConsensusGame, solve
+from langchain_consensus.prompts import wording_named
 from langchain_consensus.ranking import Rule, ranked, raw_verdict, rule_named
 from langchain_consensus.results import ConsensusResult
-from langchain_consensus.views import Views
 from tests import oracle
-
-
-def views(generator, verdicts, *, tokens=None, length="sum"):
-    """Views from log-probabilities `[V, N]` of candidates and of verdict words."""
-    generator, verdicts = np.array(generator, dtype=float), np.array(verdicts, dtype=float)
-    tokens = np.ones(generator.shape[1], dtype=int) if tokens is None else np.array(tokens)
-    return Views(
-        generator_logprobs=generator,
-        generator_tokens=tokens,
-        generator=generator / tokens if length == "mean" else generator,
-        verdict_logprobs=verdicts,
-        discriminator=verdicts - np.logaddexp.reduce(verdicts, axis=0),
-        usage=Usage(input_tokens=100, forwards=1),
-    )
-
-
-def rank(view, *, rule="er_discriminator", counts=None, steps=200, texts=None):
-    n = view.generator.shape[1]
-    texts = texts or [f"y{i}" for i in range(1, n + 1)]
-    items = tuple(
-        Candidate(key=text, members=(Member(text=text, draws=count),), position=i)
-        for i, (text, count) in enumerate(zip(texts, counts or [1] * n, strict=True))
-    )
-    candidates = Candidates(
-        question=Question(text="Why?"), items=items, sampled=counts is not None, usage=Usage(sampled_tokens=8)
-    )
-    game = ConsensusGame.from_log_scores(generator=view.generator, discriminator=view.discriminator)
-    solution = solve(game, PiKL(steps=steps))
-    return ranked(candidates, view, solution, rule=Rule(rule), wording=wording_named("qa"), model="m")
-
+from tests.rankings import rank, views
 
 # P(y | incorrect), P(y | correct); P("incorrect" | y), P("correct" | y).
 BY_HAND = views(np.log([[0.2, 0.6], [0.6, 0.2]]), np.log([[0.1, 0.5], [0.9, 0.5]]))

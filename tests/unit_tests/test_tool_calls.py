@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_consensus.call_formats import CallFormat
+from langchain_consensus.engine import FakeEngine
 from langchain_consensus.tool_calls import Call, Reply, reader, reply_key
 
 ADD = json.dumps(
@@ -18,7 +20,8 @@ ADD = json.dumps(
     }
 )
 NOW = json.dumps({"type": "function", "function": {"name": "now"}})
-READ = reader((ADD, NOW))
+FORMAT = CallFormat.of(FakeEngine())
+READ = reader((ADD, NOW), FORMAT)
 
 
 def marked(written):
@@ -73,18 +76,19 @@ def test_any_other_answer_is_text(text):
 
 def test_without_tools_everything_is_text():
     text = marked(call(a=1))
-    assert reader(())(text) == Reply(text=text)
+    assert reader((), FORMAT)(text) == Reply(text=text)
 
 
 @pytest.mark.parametrize(
     ("written", "error"),
     [
         ("{", "The call is no JSON"),
+        (call(a=1) + "}", "The call is no JSON: something else than </tool_call> stands behind it"),
         ('{"name": "add", "arguments": {"a": NaN}}', "The call is no JSON: NaN is no JSON number"),
         ("[]", "The call is no object with a `name`"),
         ('{"name": 3}', "The call is no object with a `name`"),
         (call("subtract"), r"There is no tool 'subtract'; the tools are ['add', 'now']"),
-        ('{"name": "add", "arguments": 3}', "The call's `arguments` are no object"),
+        ('{"name": "add", "arguments": 3}', "The call's arguments are no object"),
         (call(b=1), "The call lacks the arguments ['a']"),
         (call(a=1, n={"type": "integer"}), "The argument 'n' is {'type': 'integer'}; it must be of type 'integer'"),
         (call(a=1, n=True), "The argument 'n' is True; it must be of type 'integer'"),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-WEIGHTS = (0.0, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0)
+WEIGHTS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 8.0)
 """What `--sweep` tries."""
 
 
@@ -48,7 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     compare.set_defaults(run=_compare)
     compare.add_argument("--scores", type=Path, required=True, nargs="+", help="what `score` wrote")
     compare.add_argument("--prior", choices=PRIORS, default="rank")
-    compare.add_argument("--weight", type=float, default=1.0, help="log-odds for one standard deviation of the prior")
+    compare.add_argument("--weight", type=float, default=1.0, help="1: as much as each view")
     compare.add_argument("--sweep", action="store_true", help="try weights instead; on queries kept for that alone")
     return parser
 

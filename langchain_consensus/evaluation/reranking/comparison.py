@@ -42,13 +42,9 @@ def ndcg(searches: Sequence[Scored], orders: Sequence[Sequence[str]], *, k: int 
 
 
 def _ndcg(relevant: frozenset[str], order: Sequence[str], k: int) -> float:
-    places = [*order, *sorted(relevant - set(order))]
-    # Documents that nobody asked for fill up to k and one more, which sklearn's measure needs.
-    gains = [float(name in relevant) for name in places] + [0.0] * max(k + 1 - len(places), 0)
-    # What was not found cannot stand within the first k, however short the order is.
-    found = len(order)
-    scores = [-float(place if place < found else max(place, k)) for place in range(len(gains))]
-    return float(ndcg_score([gains], [scores], k=k))
+    # Nobody's documents stand between the found ones and those that were not found, which so never are within k.
+    gains = [name in relevant for name in order] + [False] * k + [True] * len(relevant - set(order))
+    return float(ndcg_score([gains], [[-place for place in range(len(gains))]], k=k))
 
 
 def paired(values: FloatArray, *, seed: int = 0) -> Interval:

@@ -69,7 +69,7 @@ def orders(searches: Sequence[Scored], *, prior: str, weight: float) -> dict[str
     Args:
         searches: At least one.
         prior: One of `PRIORS`.
-        weight: Log-odds for one standard deviation of it.
+        weight: How much it counts; see `game.with_prior`.
     """
     plain = ConsensusGame.from_log_scores(
         generator=[one.generator for one in searches], discriminator=[one.discriminator for one in searches]
@@ -94,7 +94,7 @@ def orders(searches: Sequence[Scored], *, prior: str, weight: float) -> dict[str
 
 def with_weight(game: ConsensusGame, searches: Sequence[Scored], prior: str, weight: float) -> ConsensusGame:
     """The games with the retriever's view as a prior."""
-    return with_prior(game, [weight * one.prior(prior) for one in searches])
+    return with_prior(game, [one.prior(prior) for one in searches], weight=weight)
 
 
 def _logodds(policy: FloatArray, rule: str) -> FloatArray:

@@ -99,7 +99,7 @@ ARGUMENTS = [
     (["ask", "Q", "--top-p", 0], "`top_p` is 0.0"),
     (["ask", "Q", "--top-k", -1], "`top_k` is -1"),
     (["ask", "Q", "--seed", -1], "`seed` is -1"),
-    (["ask", "Q", "--wording", "odd"], "`wording` is 'odd'; the presets are ['chat_qa'"),
+    (["ask", "Q", "--wording", "odd"], "`wording` is 'odd'; the presets are ['agent_answer'"),
     (["ask", "Q", "--wording", "multiple_choice"], "Wording 'multiple_choice' lists the choices"),
     (["ask", "Q", "--rule", "odd"], "`rule` is 'odd'; it must be one of ['generator'"),
     (["ask", "Q", "--solver", "odd"], "`solver` is 'odd'; it must be one of ['equilibrium'"),

@@ -108,6 +108,7 @@ def describe(content: bytes) -> EmbeddedModel:
         sha256=hashlib.sha256(content).hexdigest(),
         licence="none",
         is_chat=False,
+        context=512,
         pip_extra="embedded-small",
     )
 

@@ -81,7 +81,7 @@ SCHEMAS = st.recursive(
 
 
 @given(schema=SCHEMAS, seed=st.integers(0, 99))
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_sample_that_ended_is_valid_under_its_schema(schema, seed):
     validator = jsonschema.Draft202012Validator(schema)
     samples = drawn(form(schema, before="<<", after=">>"), n=4, seed=seed, top_k=0, top_p=1.0)[0]
@@ -166,11 +166,9 @@ def test_without_a_grammar_nothing_is_masked(monkeypatch):
     assert free == again
 
 
-def test_the_plain_path_follows_the_grammar_too(monkeypatch):
-    monkeypatch.setattr(
-        "langchain_consensus.engine.local_model.packing_error", lambda network: float("inf"), raising=True
-    )
+def test_the_plain_path_follows_the_grammar_too():
     engine = tiny_engine()
+    engine._model().network = None  # as where the self-check finds that packed strings would not be exact
     for options in ({"temperature": 2.0}, {"temperature": 0}):
         samples = [s for group in drawn(form(CITY), engine=engine, prompts=PROMPTS, **options) for s in group]
         for sample in samples:

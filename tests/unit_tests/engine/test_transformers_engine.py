@@ -111,7 +111,7 @@ def test_memory_that_never_suffices_is_an_error_that_says_what_to_lower(monkeypa
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(LocalModel, "_score", full)
-    with pytest.raises(EngineMemoryError, match="shorten prompts, lower `n`"):
+    with pytest.raises(EngineMemoryError, match=r"with 16 tokens a forward.*Shorten prompts, lower `n`"):
         engine_on().score(REQUESTS)
 
 
@@ -125,7 +125,7 @@ def test_nan_from_the_model_is_reported_and_not_ranked(monkeypatch):
 
 
 def test_an_architecture_that_fails_the_self_check_is_run_in_plain_batches(monkeypatch, caplog):
-    monkeypatch.setattr("langchain_consensus.engine.local_model.packing_error", lambda network: 0.3)
+    monkeypatch.setattr("langchain_consensus.engine.checked_network.packing_error", lambda network: 0.3)
     with caplog.at_level(logging.WARNING):
         plain = engine_on()
         scores = plain.score(REQUESTS).scores
@@ -185,6 +185,7 @@ def test_construction_loads_and_downloads_nothing():
         ({"model_id": ""}, "`model_id` is ''"),
         ({"model_id": "m", "token_budget": 3}, "`token_budget` is 3; it must be a whole number of at least 16"),
         ({"model_id": "m", "row_budget": 0}, "`row_budget` is 0"),
+        ({"model_id": "m", "attention": "flash"}, "`attention` is 'flash'; it must be 'auto', 'sdpa' or 'flex'"),
     ],
 )
 def test_bad_arguments_are_named(arguments, message):
@@ -201,5 +202,7 @@ def test_an_unknown_dtype_is_a_clear_error(tmp_path):
     tiny_model("llama").save_pretrained(tmp_path)
     tiny_tokenizer().save_pretrained(tmp_path)
     with pytest.raises(ModelLoadError, match="`dtype` is 'float7'"):
-        TransformersEngine(str(tmp_path), dtype="float7").token_ids("x")
-    assert TransformersEngine(str(tmp_path)).token_ids("yes") == tiny_tokenizer()("yes")["input_ids"]
+        TransformersEngine(str(tmp_path), dtype="float7", cache_dir=tmp_path).token_ids("x")
+    assert (
+        TransformersEngine(str(tmp_path), cache_dir=tmp_path).token_ids("yes") == tiny_tokenizer()("yes")["input_ids"]
+    )

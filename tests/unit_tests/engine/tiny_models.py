@@ -54,6 +54,7 @@ CONFIGS = {
         **_SPECIAL,
     ),
     "llama_tied_head": lambda: transformers.LlamaConfig(**_COMMON, tie_word_embeddings=True),
+    "llama_wide": lambda: transformers.LlamaConfig(**_COMMON | {"vocab_size": VOCABULARY + 8}),
     "cohere_scaled_logits": lambda: transformers.CohereConfig(**_COMMON),
     "granite_scaled_logits": lambda: transformers.GraniteConfig(**_COMMON, logits_scaling=3.0),
 }

@@ -1,0 +1,84 @@
+"""Reports: files of stored scores are found and summarised anew, tables are written, plots are drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from langchain_consensus.cli.extras import require
+from langchain_consensus.cli.show import print_lines, say
+from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.evaluation.across import compared_runs
+from langchain_consensus.evaluation.classes import LENGTHS
+from langchain_consensus.evaluation.methods import method_named
+from langchain_consensus.evaluation.plots import draw_plots
+from langchain_consensus.evaluation.stored import read_run
+from langchain_consensus.evaluation.summary import summarised
+from langchain_consensus.evaluation.tables import across_table, comparison_tables, variant_table
+from langchain_consensus.evaluation.variants import compared_variants
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from langchain_consensus.evaluation.classes import Length
+
+__all__ = ["ReportJob"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ReportJob:
+    """What the options say; see `report`."""
+
+    results: tuple[Path, ...]
+    baseline: str
+    length: str | None
+    variants: bool
+    markdown: Path | None
+    plots: Path | None
+
+    def __post_init__(self) -> None:
+        method_named(self.baseline)
+        if self.length is not None and self.length not in LENGTHS:
+            msg = f"`length` is {self.length!r}; it must be one of {', '.join(LENGTHS)}."
+            raise InvalidInputError(msg)
+        if self.markdown is not None and not self.markdown.parent.is_dir():
+            msg = f"{self.markdown}: cannot be written, there is no folder {self.markdown.parent}; make it first."
+            raise InvalidInputError(msg)
+
+    def run(self) -> None:
+        """Summarises, writes and draws.
+
+        Raises:
+            InvalidInputError: If a file is missing or damaged.
+            MissingDependencyError: If the extra `eval` is not installed.
+        """
+        require("eval", "scipy", "sklearn", *(["matplotlib"] if self.plots is not None else []))
+        runs = [read_run(path) for path in _files(self.results)]
+        length = cast("Length | None", self.length)
+        summaries = [summarised(run, baseline=self.baseline, length=length) for run in runs]
+        text = comparison_tables(summaries) + across_table(compared_runs(runs, length=length))
+        if self.variants:
+            text += "".join(
+                variant_table(one, compared_variants(run)) for one, run in zip(summaries, runs, strict=True)
+            )
+        if self.markdown is None:
+            print_lines(text.rstrip("\n"))
+        else:
+            self.markdown.write_text(text, "utf-8")
+            say(f"tables of {len(runs)} runs in {self.markdown}")
+        if self.plots is not None:
+            self.plots.mkdir(parents=True, exist_ok=True)
+            for path in draw_plots(summaries, self.plots):
+                say(f"drawn: {path}")
+
+
+def _files(results: tuple[Path, ...]) -> list[Path]:
+    """The files of scores that `results` name, those of a folder in the order of their names."""
+    found: list[Path] = []
+    for path in results:
+        inside = sorted([*path.glob("*.jsonl"), *path.glob("*.jsonl.gz")]) if path.is_dir() else [path]
+        if not inside:
+            msg = f"{path}: holds no .jsonl file; give a folder or files that `eval` wrote."
+            raise InvalidInputError(msg)
+        found += inside
+    return found

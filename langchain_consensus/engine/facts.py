@@ -1,0 +1,57 @@
+"""What is known of a model before it is loaded: how much it reads, and whether its chat template shows tools."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["ModelFacts", "facts_of_folder", "facts_of_model"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelFacts:
+    """What is known of a model; `None` is unknown.
+
+    Attributes:
+        context: Most tokens that prompt and answer have together.
+        shows_tools: Whether the chat template shows tools.
+    """
+
+    context: int | None = None
+    shows_tools: bool | None = None
+
+
+def facts_of_folder(folder: Path) -> ModelFacts:
+    """What the small files of a model's folder say; a file that is not there, or is no JSON, says nothing."""
+    config, tokenizer = _json(folder / "config.json"), _json(folder / "tokenizer_config.json")
+    template = folder / "chat_template.jinja"
+    text = template.read_text(encoding="utf-8") if template.is_file() else tokenizer.get("chat_template")
+    positions = config.get("text_config", config).get("max_position_embeddings")
+    return ModelFacts(context=_whole(positions), shows_tools=_shows_tools(text) if config else None)
+
+
+def facts_of_model(model: Any, tokenizer: Any) -> ModelFacts:
+    """What a loaded model and its tokenizer say."""
+    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    return ModelFacts(context=_whole(positions), shows_tools=_shows_tools(getattr(tokenizer, "chat_template", None)))
+
+
+def _shows_tools(template: object) -> bool:
+    return "tools" in json.dumps(template) if template else False
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _json(path: Path) -> Mapping[str, Any]:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}

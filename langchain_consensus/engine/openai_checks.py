@@ -1,0 +1,288 @@
+"""Known questions to a server, and what its answers must look like: one function a check.
+
+Each takes an `Interview` and returns what it found in words; `RefusalError` says what is wrong and what to do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from tenacity import AsyncRetrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from langchain_consensus.engine.base import SamplingSettings
+from langchain_consensus.engine.openai_protocol import NoNumberError, OtherTokensError, same_piece
+from langchain_consensus.engine.openai_requests import RefusedRequestError, TransientError, asked
+from langchain_consensus.errors import EngineError
+from langchain_consensus.prompts import TextPrompt
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from openai import AsyncOpenAI
+
+    from langchain_consensus.engine.openai_protocol import Dialect, Drawn, Exchange
+    from langchain_consensus.engine.tokenization import Tokenization
+
+__all__ = [
+    "Interview",
+    "RefusalError",
+    "are_log_probabilities",
+    "are_our_tokens",
+    "draws_are_exact",
+    "draws_several",
+    "match_what_is_drawn",
+    "next_tokens_are_exact",
+    "patiently",
+    "read_in_full",
+    "repeat_themselves",
+]
+
+T = TypeVar("T")
+
+TOLERANCE = 0.1
+"""Nats by which two ways of computing one log-probability may differ on a server: half precision, other batches."""
+_LONG = 768
+_SENTENCE = "The quick brown fox jumps over the lazy dog. The capital of France is Paris, and the capital of Italy is"
+_COUNTING = "one two three one two three one two three one two"
+_PLAIN = SamplingSettings(n=1, max_new_tokens=12, temperature=1.0, top_p=1.0, top_k=0)
+_FEWEST, _ENOUGH = 4, 8
+"""Drawn tokens that must be known for a comparison, and how many do."""
+_DRAWS = 8
+"""How often tokens are drawn after each text, at most."""
+
+
+class RefusalError(EngineError):
+    """What is wrong with a server, and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Interview:
+    """One server, asked patiently: transient failures are repeated a few times.
+
+    Attributes:
+        client: The server.
+        dialect: How it is asked.
+        tokens: The tokenizer that the engine uses.
+        max_tokens: What the server says it reads at most, or `None`.
+    """
+
+    client: AsyncOpenAI
+    dialect: Dialect
+    tokens: Tokenization
+    max_tokens: int | None
+
+    async def ask(self, exchange: Exchange[T]) -> T:
+        """The answer to one exchange."""
+        return await patiently(self.client, exchange)
+
+    def ids(self, text: str) -> list[int]:
+        """A text as the engine would send it."""
+        return self.tokens.prompt_ids(TextPrompt(text=text))
+
+    async def score(self, ids: list[int], start: int) -> NDArray[np.float64]:
+        """`[len(ids) - start]` log-probabilities."""
+        return await self.ask(self.dialect.score(ids, start))
+
+    async def draw(self, ids: list[int], settings: SamplingSettings, *, seed: int = 1) -> tuple[Drawn, ...]:
+        """Samples."""
+        return await self.ask(self.dialect.draw(ids, settings, seed=seed, end_ids=sorted(self.tokens.end_ids)))
+
+    def known_ids(self, drawn: Drawn) -> list[int]:
+        """The ids of a sample's tokens, as far as they are certain: told, or each text exactly one token."""
+        if drawn.ids is not None:
+            return list(drawn.ids)
+        known: list[int] = []
+        for piece in drawn.pieces:
+            ids = self.tokens.plain_ids(piece) if piece else []
+            if len(ids) != 1:
+                break
+            known += ids
+        return known
+
+
+async def patiently(client: AsyncOpenAI, exchange: Exchange[T]) -> T:
+    """The answer to an exchange, after up to four attempts."""
+    retrying = AsyncRetrying(
+        stop=stop_after_attempt(4),
+        wait=wait_random_exponential(multiplier=0.1, max=5.0),
+        retry=retry_if_exception_type(TransientError),
+        reraise=True,
+    )
+    return await retrying(asked, client, exchange)
+
+
+async def are_our_tokens(to: Interview) -> str:
+    """The server writes every token of a known text as the tokenizer does."""
+    ids = to.ids(_SENTENCE)
+    try:
+        told = await to.ask(to.dialect.texts(ids))
+    except OtherTokensError as error:
+        told, reason = (), str(error)
+    for token, piece in zip(ids, told, strict=False):
+        known = str(to.tokens.tokenizer.decode([token]))
+        if not same_piece(piece, known):
+            told, reason = (), f"it reads token {token} as {piece!r}, and the tokenizer writes {known!r}"
+    if not told:
+        msg = (
+            f"The server uses another tokenizer: {reason}. Pass as `tokenizer` the folder or hub id of the model that "
+            "is served."
+        )
+        raise RefusalError(msg)
+    return f"{len(ids)} tokens of a known text are read as they were meant"
+
+
+async def are_log_probabilities(to: Interview) -> str:
+    """The values are finite, not all zero, and none is above zero."""
+    try:
+        values = await to.score(to.ids(_SENTENCE), 1)
+    except NoNumberError:
+        values = np.array([np.nan])
+    if not values.any():
+        msg = (
+            "The server returns 0 for the log-probability of every token of a prompt, as if all texts were certain. "
+            "Candidates cannot be ranked by that; serve the model with vLLM or SGLang, or run it locally."
+        )
+        raise RefusalError(msg)
+    if not np.isfinite(values).all() or (values > TOLERANCE).any():
+        wrong = values[~np.isfinite(values) | (values > TOLERANCE)][0]
+        msg = (
+            f"The server returns {wrong} as the log-probability of a common word; it must be a finite number of at "
+            "most 0. Update the server, or serve the model in another precision."
+        )
+        raise RefusalError(msg)
+    return f"finite, from {values.min():.2f} to {values.max():.2f} nats"
+
+
+async def match_what_is_drawn(to: Interview) -> str:
+    """What the server draws has, scored as a prompt, the log-probability that it was drawn with."""
+    drawn_with, scored_as = await _both_ways(to)
+    if len(drawn_with) < _FEWEST:
+        msg = (
+            "The server returns no log-probabilities with what it generates, so its scores cannot be checked; switch "
+            "them on, or serve the model with vLLM or SGLang."
+        )
+        raise RefusalError(msg)
+    if _agree(drawn_with, scored_as):
+        await _greedy_is_best(to)
+        return f"{len(drawn_with)} drawn tokens score the same, to {np.abs(drawn_with - scored_as).max():.1e} nats"
+    if await _is_shifted(to, drawn_with, scored_as):
+        msg = (
+            "The server's log-probabilities of a prompt are shifted by one position: each is that of a neighbouring "
+            "position (llama-cpp-python's server does this with `echo`). Serve the model with vLLM or SGLang, or run "
+            "it locally."
+        )
+        raise RefusalError(msg)
+    msg = (
+        f"The server's log-probabilities of a prompt are not those of its model: tokens drawn with "
+        f"{np.round(drawn_with[:4], 2).tolist()} are scored {np.round(scored_as[:4], 2).tolist()}. Update the server, "
+        "or serve the model with vLLM or SGLang."
+    )
+    raise RefusalError(msg)
+
+
+async def _both_ways(to: Interview) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`[T]` log-probabilities as drawn and as scored, of tokens drawn after two known texts."""
+    drawn_with: list[float] = []
+    scored_as: list[float] = []
+    for seed, text in enumerate((_SENTENCE, _COUNTING) * _DRAWS, start=1):
+        if seed > 2 and len(drawn_with) >= _ENOUGH:
+            break
+        prompt = to.ids(text)
+        drawn = (await to.draw(prompt, _PLAIN, seed=seed))[0]
+        ids = to.known_ids(drawn)[: len(drawn.logprobs)]
+        if ids:
+            drawn_with += drawn.logprobs[: len(ids)]
+            scored_as += (await to.score([*prompt, *ids], len(prompt))).tolist()
+    return np.array(drawn_with), np.array(scored_as)
+
+
+def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+    """Whether they differ by rounding alone: a token in ten may be far off, as half precision does with rare ones."""
+    return len(one) > 0 and bool(np.quantile(np.abs(one - other), 0.9) <= TOLERANCE)
+
+
+async def _is_shifted(to: Interview, drawn_with: NDArray[np.float64], scored_as: NDArray[np.float64]) -> bool:
+    if _agree(drawn_with[:-1], scored_as[1:]) or _agree(drawn_with[1:], scored_as[:-1]):
+        return True
+    # A row too late: the last of many equal tokens is scored by what comes after it, which is the same token again.
+    prompt = [*to.ids("ha"), *(to.tokens.plain_ids(" ha")[-1:] * 8)]
+    drawn = (await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=1, temperature=0)))[0]
+    last = (await to.score(prompt, len(prompt) - 1))[0]
+    return to.known_ids(drawn)[:1] == prompt[-1:] and _agree(np.array(drawn.logprobs[:1]), np.array([last]))
+
+
+async def _greedy_is_best(to: Interview) -> None:
+    """The token that greedy sampling takes scores at least as high as others."""
+    prompt = to.ids(_SENTENCE)
+    greedy = to.known_ids((await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=1, temperature=0)))[0])[:1]
+    drawn = [to.known_ids((await to.draw(prompt, _PLAIN, seed=seed))[0])[:1] for seed in (2, 3)] if greedy else []
+    others = {token for ids in drawn for token in ids}
+    scores = {token: float((await to.score([*prompt, token], len(prompt)))[0]) for token in (*greedy, *others)}
+    better = [token for token in others if scores[token] > scores[greedy[0]] + TOLERANCE]
+    if better:
+        shown = to.tokens.tokenizer.decode(better[:1]), to.tokens.tokenizer.decode(greedy)
+        msg = (
+            f"The server scores {shown[0]!r} above {shown[1]!r}, and greedy sampling takes the latter: it samples from "
+            "another distribution than it scores. Look for penalties, a guided grammar or a draft model in its options."
+        )
+        raise RefusalError(msg)
+
+
+async def repeat_themselves(to: Interview) -> str:
+    """The same prompt has the same scores the second time, when the server may take it from its cache."""
+    prompt = to.ids(_SENTENCE)
+    first, second = await to.score(prompt, 1), await to.score(prompt, 1)
+    error = float(np.abs(first - second).max())
+    if error > TOLERANCE:
+        msg = (
+            f"The server scores the same prompt differently the second time, by {error:.2f} nats. Switch its prefix "
+            "cache off, or update it."
+        )
+        raise RefusalError(msg)
+    return f"the same prompt again differs by {error:.1e} nats"
+
+
+async def read_in_full(to: Interview) -> str:
+    """A long prompt is read from its first token to its last."""
+    length = min(_LONG, (to.max_tokens or _LONG) - 8)
+    ids = to.ids(_SENTENCE)
+    ids = (ids + to.tokens.plain_ids(" " + _SENTENCE) * (length // len(ids) + 1))[:length]
+    try:
+        await to.score(ids, len(ids) - 1)
+    except RefusedRequestError as error:
+        return f"a prompt of {length} tokens is refused, with an error as it should be ({error})"[:200]
+    return f"a prompt of {length} tokens is read to its end"
+
+
+async def next_tokens_are_exact(to: Interview) -> bool:
+    """Whether single tokens' log-probabilities from one generated token are those that scoring gives."""
+    prompt = to.ids(_SENTENCE)
+    words = [ids[0] for ids in map(to.tokens.plain_ids, (" Rome", " No", " Yes")) if ids]
+    greedy = to.known_ids((await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=1, temperature=0)))[0])[:1]
+    wanted = list(dict.fromkeys((*greedy, *words)))
+    try:
+        told = await to.ask(to.dialect.next_tokens(prompt, wanted))
+    except RefusedRequestError:
+        return False
+    scored = np.array([(await to.score([*prompt, token], len(prompt)))[0] for token in wanted])
+    known = ~np.isnan(told)
+    return bool(known.any()) and _agree(told[known], scored[known])
+
+
+async def draws_are_exact(to: Interview) -> bool:
+    """Whether a truncated, heated draw still carries the model's own log-probabilities, with ids to check them by."""
+    prompt = to.ids(_SENTENCE)
+    drawn = (await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=8, temperature=0.6, top_p=0.8, top_k=20)))[0]
+    if not drawn.ids or len(drawn.ids) != len(drawn.logprobs):
+        return False
+    return _agree(np.array(drawn.logprobs), await to.score([*prompt, *drawn.ids], len(prompt)))
+
+
+async def draws_several(to: Interview) -> bool:
+    """Whether one request can ask for several samples."""
+    try:
+        found = await to.draw(to.ids(_SENTENCE), SamplingSettings(n=2, max_new_tokens=2))
+    except RefusedRequestError:
+        return False
+    return len(found) == 2

@@ -1,0 +1,257 @@
+"""`OpenAICompatibleEngine`: an `Engine` on a server, or several, that speak OpenAI's completions API.
+
+Nothing is sent until the first call, which probes the servers. Calls from many threads run side by side; the number of
+requests under way is bounded for all of them together.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+from urllib.parse import urlsplit
+
+from langchain_consensus.engine.loading import LoadOptions, load_tokenizer, resolve
+from langchain_consensus.engine.openai_loop import LoopThread
+from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
+    from langchain_consensus.engine.openai_model import ServedModel
+    from langchain_consensus.engine.openai_probe import ProbeReport
+    from langchain_consensus.engine.openai_servers import Servers
+    from langchain_consensus.engine.tokenization import Tokenization
+    from langchain_consensus.prompts import Prompt
+
+__all__ = ["OpenAICompatibleEngine"]
+
+_DIALECTS = ("auto", "vllm", "sglang", "echo")
+
+
+class OpenAICompatibleEngine:
+    """A model that vLLM, SGLang or another server with prompt log-probabilities serves.
+
+    Prompts are rendered and tokenised here, by the tokenizer of the model that is served, and sent as token ids; scores
+    are those that `TransformersEngine` computes from the same weights, up to rounding.
+
+    Example:
+        ```python
+        engine = OpenAICompatibleEngine("http://localhost:8000/v1", tokenizer="Qwen/Qwen2.5-1.5B-Instruct")
+        ```
+    """
+
+    def __init__(
+        self,
+        base_url: str | Sequence[str],
+        *,
+        tokenizer: Any = None,
+        model: str | None = None,
+        dialect: str = "auto",
+        api_key: str | None = None,
+        max_concurrency: int = 32,
+        max_attempts: int = 8,
+        request_timeout: float = 120.0,
+        deadline: float | None = None,
+        trust_remote_code: bool = False,
+        cache_dir: str | Path | None = None,
+    ) -> None:
+        """Remembers whom to ask; the first call asks.
+
+        Args:
+            base_url: The server's address, or those of several equal servers that share the work. `/v1` is added to an
+                address without a path.
+            tokenizer: Of the model that is served: a folder, a hub id, an embedded model's name, or a transformers
+                tokenizer; `None` takes `model`.
+            model: The model's name on the server; `None` takes the only one that it serves.
+            dialect: How the server is asked: `vllm` (`prompt_logprobs`), `sglang` (its own `/generate`), `echo` (`echo`
+                with `logprobs`), or `auto`, which finds out.
+            api_key: The server's key. Keys in the environment are not used.
+            max_concurrency: Requests under way at once, over all servers and calls.
+            max_attempts: How often one request is sent at most.
+            request_timeout: Seconds that one attempt may take.
+            deadline: Seconds that a call of `score` or `sample` may take; `None` sets no limit.
+            trust_remote_code: Runs Python from the tokenizer's repository; leave it `False` unless you have read it.
+            cache_dir: Where converted models are kept, for an embedded model's tokenizer; `None` is the user's cache.
+
+        Raises:
+            InvalidInputError: If an argument breaks a rule.
+        """
+        urls = (base_url,) if isinstance(base_url, str) else tuple(base_url)
+        if not urls or len(set(urls)) < len(urls):
+            msg = f"`base_url` is {base_url!r}; it must hold at least one address, and none of them twice."
+            raise InvalidInputError(msg)
+        if dialect not in _DIALECTS:
+            msg = f"`dialect` is {dialect!r}; it must be one of {_DIALECTS}."
+            raise InvalidInputError(msg)
+        if tokenizer is None and model is None:
+            msg = "`tokenizer` and `model` are both `None`; pass the folder or hub id of the served model's tokenizer."
+            raise InvalidInputError(msg)
+        for name, value in (("max_concurrency", max_concurrency), ("max_attempts", max_attempts)):
+            if not isinstance(value, int) or value < 1:
+                msg = f"`{name}` is {value!r}; it must be a whole number of at least 1."
+                raise InvalidInputError(msg)
+        for name, seconds in (("request_timeout", request_timeout), ("deadline", deadline)):
+            if seconds is not None and not seconds > 0:
+                msg = f"`{name}` is {seconds!r}; it must be a number of seconds above 0."
+                raise InvalidInputError(msg)
+        self._options: dict[str, Any] = {
+            "urls": tuple(map(_address, urls)),
+            "model": model,
+            "dialect": dialect,
+            "api_key": api_key,
+            "max_concurrency": max_concurrency,
+            "max_attempts": max_attempts,
+            "request_timeout": float(request_timeout),
+            "deadline": deadline,
+        }
+        self._tokenizer = model if tokenizer is None else tokenizer
+        self._load_options = LoadOptions(
+            trust_remote_code=trust_remote_code, cache_dir=None if cache_dir is None else Path(cache_dir)
+        )
+        self._tokens: Tokenization | None = None
+        self._model: ServedModel | None = None
+        self._servers: Servers | None = None
+        self._lock = threading.RLock()
+        self._loop = LoopThread()
+        weakref.finalize(self, LoopThread.stop, self._loop)
+
+    @property
+    def name(self) -> str:
+        """The model's name on the server; asks the server where it was not given."""
+        return str(self._options["model"] or self._served().report.model)
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether the tokenizer has a chat template."""
+        with self._lock:
+            return self._tokenization().is_chat
+
+    def token_ids(self, text: str) -> list[int]:
+        """The ids of `text` alone, no special tokens added."""
+        with self._lock:
+            return self._tokenization().plain_ids(text)
+
+    def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
+        """Exact log-probabilities of every continuation; equal strings are sent once.
+
+        Raises:
+            ServerCapabilityError: If a server cannot be trusted with this; the message says what to do.
+            EngineError: If a request failed for good. What the others answered is kept for a repetition.
+        """
+        model = self._served()
+        with self._lock:
+            plan = model.plan_scores(requests)
+        return self._loop.run(model.score(plan))
+
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
+        """`settings.n` samples of each prompt; errors are those of `score`."""
+        model = self._served()
+        with self._lock:
+            plan = model.plan_draws(prompts, settings)
+        drawn, usage = self._loop.run(model.draw(plan))
+        with self._lock:
+            return model.samples(plan, drawn, usage)
+
+    async def ascore(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
+        """`score` for callers that await; cancelling it cancels its requests."""
+        model = await asyncio.to_thread(self._served)
+        with self._lock:
+            plan = model.plan_scores(requests)
+        return await asyncio.wrap_future(self._loop.submit(model.score(plan)))
+
+    async def asample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
+        """`sample` for callers that await; cancelling it cancels its requests."""
+        model = await asyncio.to_thread(self._served)
+        with self._lock:
+            plan = model.plan_draws(prompts, settings)
+        drawn, usage = await asyncio.wrap_future(self._loop.submit(model.draw(plan)))
+        with self._lock:
+            return model.samples(plan, drawn, usage)
+
+    @property
+    def base_urls(self) -> tuple[str, ...]:
+        """The servers' addresses."""
+        return self._options["urls"]  # type: ignore[no-any-return]
+
+    def check(self) -> None:
+        """Probes the servers now instead of at the first call; the errors are those of `score`."""
+        self._served()
+
+    def probe(self) -> list[ProbeReport]:
+        """What each server can do, found out by asking; a server that cannot be used is no error here.
+
+        Raises:
+            EngineError: If a server cannot be reached.
+        """
+        return self._loop.run(self._started().reports())
+
+    def close(self) -> None:
+        """Ends all connections and calls under way; a later call starts anew."""
+        with self._lock:
+            self._servers, self._model = None, None
+        self._loop.stop()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def _served(self) -> ServedModel:
+        with self._lock:
+            if self._model is None:
+                self._model = self._loop.run(self._started().served())
+            return self._model
+
+    def _started(self) -> Servers:
+        with self._lock:
+            if self._servers is None:
+                _require_openai()
+                from langchain_consensus.engine.openai_servers import ServerOptions, Servers
+
+                self._servers = Servers(ServerOptions(**self._options), self._tokenization())
+                self._loop.before_end(self._servers.close)
+            return self._servers
+
+    def _tokenization(self) -> Tokenization:
+        if self._tokens is None:
+            _require_openai()
+            from langchain_consensus.engine.tokenization import Tokenization
+
+            tokenizer, ends = self._tokenizer, []
+            if isinstance(tokenizer, str | Path):
+                source = resolve(str(tokenizer), self._load_options)
+                tokenizer, ends = load_tokenizer(source, self._load_options), _end_ids(source)
+            self._tokens = Tokenization(tokenizer, end_ids=ends)
+        return self._tokens
+
+
+def _address(url: str) -> str:
+    parts = urlsplit(url) if isinstance(url, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
+        msg = f"`base_url` is {url!r}; it must be an address such as 'http://localhost:8000/v1'."
+        raise InvalidInputError(msg)
+    return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
+
+
+def _end_ids(source: str) -> list[int]:
+    """The ids that end a generation, as the model's generation config has them."""
+    from transformers import GenerationConfig
+
+    try:
+        ends = GenerationConfig.from_pretrained(source).eos_token_id
+    except OSError:
+        return []
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
+
+
+def _require_openai() -> None:
+    missing = [name for name in ("openai", "tenacity", "transformers") if importlib.util.find_spec(name) is None]
+    if missing:
+        msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[openai]"'
+        raise MissingDependencyError(msg)

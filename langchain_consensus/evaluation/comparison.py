@@ -1,0 +1,106 @@
+"""How sure a comparison is: which items each method got right go in, accuracies and their differences come out.
+
+`M` methods, `n` items. All intervals are 95%.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+__all__ = ["Accuracy", "Difference", "Resampled"]
+
+_RESAMPLES = 10_000
+_TAILS = (0.025, 0.975)
+_BATCH_BYTES = 2**25
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Accuracy:
+    """A share of items that are right, with Wilson's interval."""
+
+    right: int
+    of: int
+    value: float
+    low: float
+    high: float
+
+    @classmethod
+    def counted(cls, right: NDArray[np.bool_]) -> Accuracy:
+        """The accuracy over `[n]` items, `n` from 1."""
+        from scipy.stats import binomtest
+
+        count = int(right.sum())
+        interval = binomtest(count, len(right)).proportion_ci(0.95, method="wilson")
+        return cls(
+            right=count, of=len(right), value=count / len(right), low=float(interval.low), high=float(interval.high)
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Difference:
+    """A method's accuracy minus another's, on the same items.
+
+    Attributes:
+        value: The difference, -1 to 1.
+        low: The lower end of the paired percentile bootstrap interval.
+        high: Its upper end.
+        wins: Items that only the method got right.
+        losses: Items that only the other got right.
+        p_value: McNemar's exact test: how likely as uneven a split of wins and losses is by chance; 1 without either.
+    """
+
+    value: float
+    low: float
+    high: float
+    wins: int
+    losses: int
+    p_value: float
+
+
+class Resampled:
+    """The bootstrap of several methods at once: every resample draws the same items for each of them."""
+
+    def __init__(self, right: Mapping[str, NDArray[np.bool_]], *, seed: int = 0) -> None:
+        """Draws the resamples of `[n]` items for each method, whatever it is called."""
+        from scipy.stats import bootstrap
+
+        self._right = right
+        self._rows = {method: place for place, method in enumerate(right)}
+        table = np.stack([row.astype(np.float64) for row in right.values()])  # [M, n]
+        if table.shape[1] < 2:
+            self._means = np.repeat(table.mean(axis=1, keepdims=True), _RESAMPLES, axis=1)
+            return
+        found = bootstrap(
+            (table,),
+            np.mean,
+            axis=-1,
+            n_resamples=_RESAMPLES,
+            method="percentile",
+            batch=max(_BATCH_BYTES // table.nbytes, 1),
+            rng=np.random.default_rng(seed),
+        )
+        self._means = np.asarray(found.bootstrap_distribution)  # [M, resamples]
+
+    def difference(self, method: str, other: str) -> Difference:
+        """`method` minus `other`."""
+        from scipy.stats import binomtest
+
+        mine, others = self._right[method], self._right[other]
+        low, high = np.quantile(self._means[self._rows[method]] - self._means[self._rows[other]], _TAILS)
+        wins, losses = int((mine & ~others).sum()), int((others & ~mine).sum())
+        return Difference(
+            value=(wins - losses) / len(mine),
+            low=float(low),
+            high=float(high),
+            wins=wins,
+            losses=losses,
+            p_value=float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
+        )

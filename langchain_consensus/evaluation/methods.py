@@ -1,0 +1,191 @@
+"""Every method from the same stored scores: items go in, for each method its choices and confidences come out.
+
+Higher is better in every score; ties go to the answer drawn more often, then to the generator's score, then to the one
+that came first, as in `ranking`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.evaluation.classes import answers_of
+from langchain_consensus.game import ConsensusGame, Correctness, Equilibrium, PiKL, solve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from langchain_consensus.evaluation.classes import Answers, Length
+    from langchain_consensus.evaluation.stored import StoredItem
+    from langchain_consensus.game import Solution, Solver
+
+    FloatArray = NDArray[np.float64]
+
+__all__ = ["DRAWN_ONLY", "Decisions", "Method", "decided", "method_named", "solved"]
+
+_I, _C = Correctness.INCORRECT, Correctness.CORRECT
+
+
+class Method(StrEnum):
+    """How an answer is chosen; the names are those of `ranking.Rule` where it is one of them."""
+
+    GENERATOR = "generator"
+    """G: P(y | x, correct), normalised for length as asked."""
+    DISCRIMINATOR_RAW = "discriminator_raw"
+    """P(correct | x, y) by the two verdict words, as the model gives it."""
+    DISCRIMINATOR = "discriminator"
+    """D: pi_D^(1)(correct | x, y), cross-normalised."""
+    MUTUAL_INFORMATION = "mutual_information"
+    """MI: P(y | x, correct) P(correct | x, y)."""
+    SELF_CONTRASTIVE = "self_contrastive"
+    """SC: pi_G^(1)(y | x, correct)."""
+    NORMALISED_PRODUCT = "normalised_product"
+    """MI*: pi_G^(1)(y | x, correct) pi_D^(1)(correct | x, y)."""
+    ER_GENERATOR = "er_generator"
+    """ER-G: pi_G* of the published dynamics."""
+    ER_DISCRIMINATOR = "er_discriminator"
+    """ER-D: pi_D* of the published dynamics."""
+    EQUILIBRIUM_GENERATOR = "equilibrium_generator"
+    """The generator's policy at the certified equilibrium that the dynamics leads to."""
+    EQUILIBRIUM_DISCRIMINATOR = "equilibrium_discriminator"
+    """The discriminator's policy there."""
+    MAJORITY = "majority"
+    """The answer drawn most often: self-consistency."""
+    CONFIDENCE_WEIGHTED_VOTE = "confidence_weighted_vote"
+    """CISC: votes weighted by exp(raw P(correct)), the softmax at temperature 1 (arXiv:2502.06233)."""
+    BEST_OF_N = "best_of_n"
+    """The single draw with the highest raw P(correct)."""
+    GREEDY = "greedy"
+    """Greedy decoding: no candidates at all."""
+
+
+DRAWN_ONLY = (Method.MAJORITY, Method.CONFIDENCE_WEIGHTED_VOTE, Method.BEST_OF_N, Method.GREEDY)
+"""Methods that need answers drawn from the model."""
+
+
+def method_named(name: str) -> Method:
+    """The method called `name`.
+
+    Raises:
+        InvalidInputError: If there is none; the message lists them.
+    """
+    try:
+        return Method(name)
+    except ValueError:
+        msg = f"`baseline` is {name!r}; it must be one of {', '.join(Method)}."
+        raise InvalidInputError(msg) from None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class Decisions:
+    """One method over `n` items.
+
+    Attributes:
+        right: `[n]` whether its answer was right.
+        confidence: `[n]` what it says of its answer, 0 to 1: the judge's P(correct) for methods that rank by it, else
+            the answer's share among the candidates; NaN for greedy decoding, which says nothing.
+    """
+
+    right: NDArray[np.bool_]
+    confidence: FloatArray
+
+
+def solved(answers: Sequence[Answers], solver: Solver) -> Solution:
+    """The games of the items, solved; a game without a certified end keeps its outcome and is not raised."""
+    game = ConsensusGame.from_log_scores(
+        generator=[one.generator for one in answers], discriminator=[one.discriminator for one in answers]
+    )
+    return solve(game, solver, throw=False)
+
+
+def decided(
+    items: Sequence[StoredItem],
+    *,
+    length: Length,
+    metric: str,
+    published: Solver | None = None,
+    certified: Solver | None = None,
+) -> dict[Method, Decisions]:
+    """What every method that applies chose; votes and greedy decoding only where answers were drawn.
+
+    Args:
+        items: With at least one candidate each.
+        length: How the generator's log-probabilities are normalised.
+        metric: What "right" means; a key of `StoredCandidate.right`.
+        published: The solver of ER-G and ER-D, `PiKL()` by default.
+        certified: The solver of the equilibrium, `Equilibrium(starts=0)` by default.
+    """
+    answers = [answers_of(item, length=length, metric=metric) for item in items]
+    path, end = solved(answers, published or PiKL()), solved(answers, certified or Equilibrium(starts=0))
+    drawn = all(item.greedy is not None for item in items)
+    methods = [method for method in Method if drawn or method not in DRAWN_ONLY]
+    found: dict[Method, list[tuple[bool, float]]] = {method: [] for method in methods}
+    for number, (item, one) in enumerate(zip(items, answers, strict=True)):
+        scores = _scores(one, path, end, number, drawn=drawn)
+        for method, values in scores.items():
+            place = _best(values, one)
+            found[method].append((bool(one.right[place]), _confidence(values, place)))
+        if item.greedy is not None and drawn:
+            best = int(np.argmax(one.string_verdict))
+            found[Method.BEST_OF_N].append((bool(one.string_right[best]), float(one.string_verdict[best])))
+            found[Method.GREEDY].append((item.greedy.right[metric], np.nan))
+    return {
+        method: Decisions(right=np.array([r for r, _ in pairs]), confidence=np.array([c for _, c in pairs]))
+        for method, pairs in found.items()
+    }
+
+
+def _scores(one: Answers, path: Solution, end: Solution, number: int, *, drawn: bool) -> dict[Method, FloatArray]:
+    """Each method's scores `[V, K]` where it ranks by the odds of a verdict, else `[K]`; logarithms throughout."""
+    count = len(one.draws)
+    generator = path.game.generator_log_anchor[number, :, :count]
+    discriminator = path.game.discriminator_log_anchor[number, :, :count]
+    with np.errstate(divide="ignore"):
+        policies = {
+            Method.ER_GENERATOR: np.log(path.generator_policy[number, _C, :count]),
+            Method.ER_DISCRIMINATOR: np.log(path.discriminator_policy[number, :, :count]),
+            Method.EQUILIBRIUM_GENERATOR: np.log(end.generator_policy[number, _C, :count]),
+            Method.EQUILIBRIUM_DISCRIMINATOR: np.log(end.discriminator_policy[number, :, :count]),
+        }
+    votes = {Method.MAJORITY: np.log(one.draws), Method.CONFIDENCE_WEIGHTED_VOTE: _weighted_votes(one)} if drawn else {}
+    return {
+        Method.GENERATOR: one.generator[_C],
+        Method.DISCRIMINATOR_RAW: one.discriminator,
+        Method.DISCRIMINATOR: discriminator,
+        Method.MUTUAL_INFORMATION: one.generator[_C] + one.discriminator[_C],
+        Method.SELF_CONTRASTIVE: generator[_C],
+        Method.NORMALISED_PRODUCT: generator[_C] + discriminator[_C],
+        **policies,
+        **votes,
+    }
+
+
+def _weighted_votes(one: Answers) -> FloatArray:
+    weights = one.string_draws * np.exp(one.string_verdict)
+    return np.log(np.bincount(one.owner, weights=weights, minlength=len(one.draws)))
+
+
+def _best(values: FloatArray, one: Answers) -> int:
+    order_by = _odds(values) if values.ndim == 2 else values
+    return min(
+        range(len(one.draws)),
+        key=lambda k: (-order_by[k], -one.draws[k], -one.generator[_C, k], one.position[k]),
+    )
+
+
+def _odds(values: FloatArray) -> FloatArray:
+    incorrect, correct = values
+    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
+
+
+def _confidence(values: FloatArray, place: int) -> float:
+    if values.ndim == 2:
+        return float(0.5 + 0.5 * np.tanh(_odds(values)[place] / 2))
+    total = np.logaddexp.reduce(values)
+    return float(np.exp(values[place] - total)) if np.isfinite(total) else 1 / len(values)

@@ -1,0 +1,132 @@
+"""Question and one answer -> Verification: what a judge says of an answer that somebody else gave.
+
+One answer alone makes no game: with a single candidate the paper's discriminator is 1/2 by construction. So the judge's
+raw verdict decides, the probabilities of the two verdict words. With contrast candidates, which the judge draws itself,
+there is a game again, and the equilibrium discriminator decides.
+
+A judge that cannot answer (hardly any probability on the verdict words, or a score that is no number) gives no
+confidence, and says why; nothing is filled in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import exp
+from typing import TYPE_CHECKING
+
+from langchain_consensus.candidates import given, normalised_text
+from langchain_consensus.consensus import Consensus
+from langchain_consensus.engine.base import Engine, SamplingSettings, ScoreRequest
+from langchain_consensus.observation import Step, watched
+from langchain_consensus.ranking import Rule, raw_verdict
+from langchain_consensus.results import ConsensusResult, UsageResult
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from langchain_consensus.observation import Observer
+    from langchain_consensus.prompts import Question, Wording
+
+__all__ = ["Judge", "Verification"]
+
+_ROUNDING = 1e-3
+"""How far above 0 rounding may lift a log-probability."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Verification:
+    """What the judge says.
+
+    Attributes:
+        result: The answer with its confidence (`None` if there is none), and what the judge was asked.
+        problem: Why there is no confidence; empty if there is one.
+    """
+
+    result: ConsensusResult[Any]
+    problem: str = ""
+
+    @property
+    def confidence(self) -> float | None:
+        """The judge's probability, 0 to 1, that the answer is right."""
+        return self.result.confidence
+
+    @classmethod
+    def impossible(cls, answer: str, problem: str) -> Verification:
+        """That of a judge that could not be asked."""
+        return cls(result=ConsensusResult(answer=answer, text=answer, abstained=True), problem=problem)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Judge:
+    """A model that judges answers.
+
+    Attributes:
+        engine: The model.
+        wording: How it is asked; only the discriminator's part is used without contrast candidates.
+        min_verdict_mass: Least probability on the two verdict words together for which the verdict counts.
+        contrast: How other answers are drawn to play against; `None` judges by the raw verdict.
+        observer: Is told of every step; see `observation`.
+    """
+
+    engine: Engine
+    wording: Wording
+    min_verdict_mass: float = 0.5
+    contrast: SamplingSettings | None = None
+    observer: Observer | None = None
+
+    def verify(self, question: Question, answer: str) -> Verification:
+        """What the judge says of `answer`.
+
+        Raises:
+            InvalidInputError: If the wording cannot ask this question.
+            EngineError: If the model fails.
+        """
+        return self._raw(question, answer) if self.contrast is None else self._against(question, answer, self.contrast)
+
+    def _raw(self, question: Question, answer: str) -> Verification:
+        prompt = self.wording.discriminator_prompt(question, answer)
+        with watched(self.observer, Step(name="scoring", questions=1, candidates=(1,))) as done:
+            found = self.engine.score([ScoreRequest(prompt=prompt, continuations=self.wording.verdicts)])
+            done(usages=[found.usage])
+        incorrect, correct = (float(one) for one in found.scores[0].logprobs)
+        result = ConsensusResult(
+            answer=answer,
+            text=answer,
+            confidence=raw_verdict(correct, incorrect),
+            wording=self.wording.name,
+            model=self.engine.name,
+            usage=UsageResult.of(found.usage),
+        )
+        return self._checked(result, correct, incorrect)
+
+    def _against(self, question: Question, answer: str, settings: SamplingSettings) -> Verification:
+        consensus = Consensus(engine=self.engine, wording=self.wording, sampling=settings, observer=self.observer)
+        (drawn,) = consensus.draw([question])
+        texts = [answer, *(candidate.text for candidate in drawn.items)]
+        (ranking,) = consensus.rank([given(question, texts, answer_key=normalised_text)])
+        own = next(candidate for candidate in ranking.candidates if candidate.position == 0)
+        alone = len(ranking.candidates) == 1
+        result = ConsensusResult.of(ranking).model_copy(
+            update={
+                "answer": answer,
+                "text": answer,
+                "confidence": own.verdict if alone else own.scores[Rule.ER_DISCRIMINATOR],
+                "usage": UsageResult.of(ranking.usage + drawn.usage),
+            }
+        )
+        return self._checked(result, own.verdict_correct, own.verdict_incorrect)
+
+    def _checked(self, result: ConsensusResult[Any], correct: float, incorrect: float) -> Verification:
+        """The verification, without a confidence where the verdict says nothing."""
+        problem = ""
+        if not (correct <= _ROUNDING and incorrect <= _ROUNDING):  # true of a score that is no number, too
+            problem = f"the judge's scores are no log-probabilities: {incorrect} and {correct}"
+        elif (mass := exp(correct) + exp(incorrect)) < self.min_verdict_mass:
+            low, high = (word.strip() for word in self.wording.verdicts)
+            problem = (
+                f"the judge is not answering: it puts {mass:.0%} of its probability on {low!r} and {high!r}, and "
+                f"{self.min_verdict_mass:.0%} are asked for"
+            )
+        if not problem:
+            return Verification(result=result)
+        return Verification(result=result.model_copy(update={"confidence": None, "abstained": True}), problem=problem)

@@ -1,0 +1,48 @@
+"""`eval` on real weights: an independent script counts its scores alike, and a killed run ends with the same bytes."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests import recount
+
+QUESTIONS = Path(__file__).parent / "data/questions.jsonl"
+
+
+def start(out, task):
+    command = [sys.executable, "-m", "langchain_consensus.cli", "eval", "--task", task, "--output", out]
+    options = ["--model", "gemma-3-270m", "--batch-size", "1"]
+    return subprocess.Popen([*map(str, command), *options], stderr=subprocess.PIPE, text=True)
+
+
+@pytest.fixture(scope="module")
+def task(tmp_path_factory):
+    file = tmp_path_factory.mktemp("task") / "questions.toml"
+    file.write_text(f'name = "questions"\nkind = "choice"\ndata = "{QUESTIONS}"\n')
+    return file
+
+
+def test_a_killed_run_is_continued_to_the_same_bytes_and_counted_alike_by_an_independent_script(task, tmp_path):
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    process = start(whole, task)
+    assert process.wait() == 0, process.stderr.read()
+    process = start(killed, task)
+    scores = killed / "questions.qa.jsonl"
+    while process.poll() is None and not (scores.exists() and scores.stat().st_size):
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    assert len(scores.read_bytes().splitlines()) < 6
+    process = start(killed, task)
+    assert process.wait() == 0, process.stderr.read()
+    assert {p.name: p.read_bytes() for p in killed.iterdir()} == {p.name: p.read_bytes() for p in whole.iterdir()}
+    lines = [json.loads(line) for line in scores.read_text("utf-8").splitlines()]
+    summary = json.loads((killed / "questions.qa.summary.json").read_text("utf-8"))
+    methods = summary["metrics"]["accuracy"]["methods"]
+    for method, right in recount.rights(lines, "sum").items():
+        assert methods[method]["accuracy"]["right"] == sum(right), method

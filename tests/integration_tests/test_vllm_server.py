@@ -1,0 +1,98 @@
+"""The same model in this process and on a real vLLM server: `pytest -m servers`, some ten minutes on two cores.
+
+LANGCHAIN_CONSENSUS_DATA names a folder with `arc_easy/dev.jsonl`; its first fifty questions are ranked both ways.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from langchain_consensus import Consensus, OpenAICompatibleEngine, SamplingSettings, given
+from langchain_consensus.engine.embedded import prepare
+from langchain_consensus.prompts import Question, wording_named
+from tests.servers.running import vllm
+
+pytestmark = pytest.mark.servers
+MODEL = "qwen2.5-coder-0.5b-instruct"
+BOUND, MARGIN = 5e-3, 1e-3
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    log = tmp_path_factory.mktemp("vllm") / "server.log"
+    with vllm(prepare(MODEL), log) as url, OpenAICompatibleEngine(url, tokenizer=MODEL) as engine:
+        yield engine
+
+
+@pytest.fixture(scope="module")
+def questions():
+    folder = os.environ.get("LANGCHAIN_CONSENSUS_DATA")
+    assert folder, "set LANGCHAIN_CONSENSUS_DATA to a folder with arc_easy/dev.jsonl"
+    lines = (Path(folder) / "arc_easy/dev.jsonl").read_text(encoding="utf-8").splitlines()[:50]
+    return [json.loads(line) for line in lines]
+
+
+def test_the_probe_passes(served):
+    (report,) = served.probe()
+    for check in report.checks:
+        print(f"{check.name}: {check.found}")
+    assert report.refusal is None
+    assert report.dialect == "vllm"
+    assert (report.one_request_verdicts, report.exact_draws, report.several_draws) == (True, True, True)
+
+
+def test_fifty_questions_are_scored_and_ranked_as_in_this_process(served, qwen_engine, questions):
+    batch = [given(Question(text=q["question"], choices=tuple(q["choices"])), q["choices"]) for q in questions]
+    here = Consensus(engine=qwen_engine).rank(batch)
+    there = Consensus(engine=served).rank(batch)
+    errors, orders = [], 0
+    for one, other in zip(here, there, strict=True):
+        mine = {candidate.text: candidate for candidate in one.candidates}
+        theirs = {candidate.text: candidate for candidate in other.candidates}
+        for text, candidate in mine.items():
+            names = ("generator_correct", "generator_incorrect", "verdict_correct", "verdict_incorrect")
+            errors += [abs(getattr(candidate, name) - getattr(theirs[text], name)) for name in names]
+            assert candidate.tokens == theirs[text].tokens
+        orders += _same_order(one, other)
+    print(f"{len(errors)} log-probabilities: largest difference {max(errors):.2e}, median {np.median(errors):.2e}")
+    print(f"same order in {orders} of {len(here)} questions")
+    assert max(errors) <= BOUND
+    assert orders == len(here) == 50
+
+
+def _same_order(one, other):
+    """Whether two rankings agree wherever two neighbours of the first are further apart than `MARGIN`."""
+    place = {candidate.text: i for i, candidate in enumerate(other.candidates)}
+    scores = [candidate.scores[one.rule] for candidate in one.candidates]
+    pairs = zip(one.candidates, one.candidates[1:], scores, scores[1:], strict=False)
+    return all(place[a.text] < place[b.text] for a, b, high, low in pairs if high - low > MARGIN)
+
+
+def test_greedy_samples_are_those_of_this_process_with_their_log_probabilities(served, qwen_engine):
+    wording = wording_named("chat_qa")
+    texts = ("What is the capital of Australia?", "What do plants take in from the air?", "Who wrote Hamlet?")
+    prompts = [wording.generator_prompt(Question(text=text), 1) for text in texts]
+    settings = SamplingSettings(n=2, max_new_tokens=24, temperature=0)
+    for mine, theirs in zip(
+        qwen_engine.sample(prompts, settings).samples, served.sample(prompts, settings).samples, strict=True
+    ):
+        assert [sample.text for sample in theirs] == [sample.text for sample in mine]
+        assert [sample.finish for sample in theirs] == [sample.finish for sample in mine]
+        assert [sample.canonical for sample in theirs] == [sample.canonical for sample in mine]
+        assert [s.logprob for s in theirs] == pytest.approx([s.logprob for s in mine], abs=BOUND)
+
+
+def test_hot_samples_carry_the_log_probabilities_that_scoring_gives(served):
+    ranking = Consensus(engine=served, sampling=SamplingSettings(n=6, max_new_tokens=16)).ask(
+        [Question(text="What is the capital of Australia?")]
+    )[0]
+    again = Consensus(engine=served).rank(
+        [given(ranking.question, [candidate.text for candidate in ranking.candidates])]
+    )[0]
+    known = {candidate.text: candidate.generator_correct for candidate in again.candidates}
+    for candidate in ranking.candidates:
+        if len(candidate.members) == 1:
+            assert candidate.generator_correct == pytest.approx(known[candidate.text], abs=BOUND)
