@@ -127,28 +127,35 @@ SECOND = {
 
 
 def second_scores(engine, journal, part, wording, layout):
-    """For every answer of a part the numbers that `SECOND` is made of; one call of the engine for a question."""
+    """For every answer of a part the numbers that `SECOND` is made of; four questions, with two answers each, at a time."""
     rows, values = judged(engine, journal, part, wording, layout)
-    found = []
-    for row, value in zip(rows, values, strict=True):
-        key = {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"], "second": True}
-        if not journal.has(key):
-            asked = question_of_row(row, layout)
-            result = engine().score(
-                [
-                    ScoreRequest(prompt=wording.discriminator_prompt(asked, NEUTRAL), continuations=wording.verdicts),
-                    *(
-                        ScoreRequest(prompt=wording.generator_prompt(asked, v), continuations=(row["answer"],))
-                        for v in (0, 1)
-                    ),
-                ]
-            )
-            neutral, incorrect, correct = (one.logprobs for one in result.scores)
-            tokens = int(result.scores[1].tokens[0])
-            numbers = {"neutral": neutral[1] - neutral[0], "incorrect": incorrect[0] / tokens}
-            journal.put(key, {name: float(one) for name, one in {**numbers, "correct": correct[0] / tokens}.items()})
-        found.append({"verdict": math.log(value / (1 - value)), **journal.get(key)})
-    return rows, found
+    keys = [
+        {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"], "second": True}
+        for row in rows
+    ]
+    for start in range(0, len(rows), 8):
+        if all(journal.has(key) for key in keys[start : start + 8]):
+            continue
+        pairs = list(zip(rows[start : start + 8 : 2], rows[start + 1 : start + 8 : 2], strict=True))
+        requests = []
+        for good, bad in pairs:
+            asked = question_of_row(good, layout)
+            answers = (good["answer"], bad["answer"])
+            requests += [
+                ScoreRequest(prompt=wording.discriminator_prompt(asked, NEUTRAL), continuations=wording.verdicts),
+                *(ScoreRequest(prompt=wording.generator_prompt(asked, v), continuations=answers) for v in (0, 1)),
+            ]
+        found = engine().score(requests).scores
+        for place in range(len(pairs)):
+            neutral, incorrect, correct = found[3 * place : 3 * place + 3]
+            for i in (0, 1):
+                numbers = {
+                    "neutral": float(neutral.logprobs[1] - neutral.logprobs[0]),
+                    "incorrect": float(incorrect.logprobs[i] / incorrect.tokens[i]),
+                    "correct": float(correct.logprobs[i] / correct.tokens[i]),
+                }
+                journal.put(keys[start + 2 * place + i], numbers)
+    return rows, [{"verdict": log_odds(value), **journal.get(key)} for key, value in zip(keys, values, strict=True)]
 
 
 def run_second(engine, journal, wording, layout):
