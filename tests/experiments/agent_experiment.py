@@ -127,7 +127,7 @@ SECOND = {
 
 
 def second_scores(engine, journal, part, wording, layout):
-    """For every answer of a part the numbers that `SECOND` is made of; four questions, with two answers each, at a time."""
+    """For every answer of a part the numbers that `SECOND` is made of; four questions with their answers at a time."""
     rows, values = judged(engine, journal, part, wording, layout)
     keys = [
         {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"], "second": True}
