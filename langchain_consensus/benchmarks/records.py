@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.benchmarks.entries import Timing
 
-__all__ = ["Limit", "MethodRecord", "Report", "WorkloadRecord", "environment", "setting_of"]
+__all__ = ["Limit", "MethodRecord", "Report", "Share", "WorkloadRecord", "environment", "setting_of"]
 
 _PACKAGES = ("langchain-consensus", "torch", "transformers", "lm-eval", "numpy", "accelerate", "tokenizers")
 
@@ -97,6 +97,23 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """What one kind of operator took of one run of the engine.
+
+    Attributes:
+        kind: Of operator.
+        seconds: Inside such operators.
+        share: Of the time inside all operators, from 0 to 1.
+        calls: How many.
+    """
+
+    kind: str
+    seconds: float
+    share: float
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkloadRecord:
     """One workload or series.
 
@@ -114,6 +131,7 @@ class WorkloadRecord:
         notes: What went otherwise than asked.
         rounds: Complete rounds; the medians are over those.
         load: The lowest and the highest load of the machine before a turn; empty if the system does not say.
+        profile: Where the engine's time goes, where that was asked for.
     """
 
     name: str
@@ -129,6 +147,7 @@ class WorkloadRecord:
     notes: list[str] = field(default_factory=list)
     rounds: int = 0
     load: list[float] = field(default_factory=list)
+    profile: list[Share] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

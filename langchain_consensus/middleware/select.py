@@ -135,7 +135,9 @@ def chosen(
     if not usable:
         return _with_record(options, draws[0].response, {"decision": "nothing_to_select", **about})
     ranking = _ranking(options, request, usable, question)
-    draw = usable[ranking.candidates[0].position]
+    best = ranking.candidates[0]
+    # Of a candidate's members the evidence shows the one drawn most often; so does the message.
+    draw = next((one for one in usable if one.as_written(options.judge).strip() == best.text), usable[best.position])
     evidence = ConsensusResult.of(ranking).model_dump(mode="json")
     metadata = {**draw.message.response_metadata, EVIDENCE: evidence}
     message = draw.message.model_copy(update={"response_metadata": metadata})

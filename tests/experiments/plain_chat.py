@@ -10,6 +10,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
+from langchain_consensus.call_formats import CallFormat
 from langchain_consensus.conversations import question_of
 from langchain_consensus.engine import SamplingSettings
 from langchain_consensus.prompts import ChatPrompt, Message
@@ -54,7 +55,7 @@ class PlainChat(BaseChatModel):
             seed=next(self.seeds),
         )
         drawn = self.engine.sample([ChatPrompt(messages=turns, tools=shown)], settings)
-        reply = reader(shown)(drawn.samples[0][0].text)
+        reply = reader(shown, CallFormat.of(self.engine) if shown else None)(drawn.samples[0][0].text)
         calls = [
             {"name": call.name, "args": dict(call.arguments or {}), "id": f"call_{settings.seed}_{i}"}
             for i, call in enumerate(reply.calls)

@@ -5,6 +5,7 @@ LANGCHAIN_CONSENSUS_DATA names a folder with `arc_easy/dev.jsonl`; its first fif
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from langchain_consensus import Consensus, OpenAICompatibleEngine, SamplingSettings, given
 from langchain_consensus.engine.embedded import prepare
 from langchain_consensus.prompts import Question, wording_named
+from tests.servers.measure_load import measure
 from tests.servers.running import vllm
 
 pytestmark = pytest.mark.servers
@@ -96,3 +98,17 @@ def test_hot_samples_carry_the_log_probabilities_that_scoring_gives(served):
     for candidate in ranking.candidates:
         if len(candidate.members) == 1:
             assert candidate.generator_correct == pytest.approx(known[candidate.text], abs=BOUND)
+
+
+def test_many_requests_at_once_take_no_longer_than_one_at_a_time(served, questions):
+    count = int(os.environ.get("LANGCHAIN_CONSENSUS_LOAD", "12"))
+    batch = [given(Question(text=q["question"], choices=tuple(q["choices"])), q["choices"]) for q in questions]
+    # Questions that nobody has asked yet, so that neither run profits from the other.
+    single = measure(served.base_urls, MODEL, _marked(batch[:count], "(a) "), at_once=1)
+    many = measure(served.base_urls, MODEL, _marked(batch[:count], "(b) "), at_once=32)
+    print(f"{single}\n{many}\nratio {single.seconds / many.seconds:.2f}")
+    assert many.seconds < 1.25 * single.seconds
+
+
+def _marked(batch, mark):
+    return [given(replace(one.question, text=mark + one.question.text), one.question.choices) for one in batch]

@@ -56,6 +56,11 @@ def test_equal_answers_are_one_candidate_and_a_key_decides_what_is_equal(fake_en
     assert len(record(state)["evidence"]["candidates"]) == 2
 
 
+def test_of_a_candidate_s_members_the_message_is_the_one_that_the_evidence_shows(fake_engine):
+    state = ask(selecting(scripted("canberra", "Canberra", "Canberra", "Sydney"), fake_engine, rule="majority"))
+    assert state["messages"][-1].text == record(state)["evidence"]["text"] == "Canberra"
+
+
 def test_the_rule_can_be_chosen(fake_engine):
     state = ask(selecting(scripted(*DRAWS), fake_engine, rule="majority", solver="log_time_flow"))
     assert state["messages"][-1].text == "Sydney"
