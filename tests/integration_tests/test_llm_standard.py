@@ -36,21 +36,23 @@ class TestEquilibriumRankingLLM(LLMStandardTests):
         return {"seed": 7}
 
 
-@pytest.mark.parametrize("surface", ["llm", "chat", "ranked"])
-async def test_calls_at_once_give_the_answers_of_calls_in_turn_and_never_block_the_loop(surface, qwen_engine):
-    llm = EquilibriumRankingLLM(engine=qwen_engine, **OPTIONS)
-    runnable, text = {
+async def test_calls_at_once_give_the_answers_of_calls_in_turn_and_never_block_the_loop(qwen_engine):
+    options = {"engine": qwen_engine, "solver": "log_time_flow", **OPTIONS}
+    llm, chat = EquilibriumRankingLLM(**options), ChatEquilibriumRanking(**options)
+    surfaces = {
         "llm": (llm, str),
-        "chat": (ChatEquilibriumRanking(engine=qwen_engine, **OPTIONS), lambda message: message.text),
-        "ranked": (llm.ranked(), lambda ranking: [one.text for one in ranking.candidates]),
-    }[surface]
+        "chat": (chat, lambda message: message.text),
+        "ranked": (llm.ranked(), lambda ranking: ranking.answer),
+    }
     questions = [f"What is {number} + 1?" for number in range(CALLS)]
-    in_turn = [text(runnable.invoke(question)) for question in questions]
-    async with watched_loop() as watch:
-        found = await asyncio.gather(*(runnable.ainvoke(question) for question in questions))
-    assert [text(one) for one in found] == in_turn
-    assert watch.ticks > CALLS
-    assert watch.blocked < LONGEST_BLOCK
+    in_turn = [llm.ranked().invoke(question).answer for question in questions]
+    assert len(set(in_turn)) > CALLS // 4
+    for name, (runnable, text) in surfaces.items():
+        async with watched_loop() as watch:
+            found = await asyncio.gather(*(runnable.ainvoke(question) for question in questions))
+        assert [text(one) for one in found] == in_turn, name
+        assert watch.ticks > CALLS
+        assert watch.blocked < LONGEST_BLOCK, name
 
 
 async def test_a_hundred_thousand_tokens_are_refused_with_their_number_and_do_not_block_the_loop(qwen_engine):
