@@ -76,7 +76,7 @@ def test_an_answer_as_long_as_the_window_leaves_no_room_to_claim():
 
 
 def test_without_llguidance_nothing_can_be_forced(monkeypatch):
-    monkeypatch.setattr("langchain_consensus.profiles.find_spec", lambda name: None)
+    monkeypatch.setattr("langchain_consensus.chat.profiles.find_spec", lambda name: None)
     known = profile(FakeEngine())
     assert (known["tool_calling"], known["tool_choice"], known["structured_output"]) == (True, False, False)
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus.answer_forms import forced_tools, response_schema, tool_names
+from langchain_consensus.chat.answer_forms import forced_tools, response_schema, tool_names
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_consensus.answer_forms import call_forms
-from langchain_consensus.call_formats import CallFormat
+from langchain_consensus.chat.answer_forms import call_forms
+from langchain_consensus.chat.call_formats import CallFormat
 from langchain_consensus.engine import FakeEngine, SamplingSettings, ScoreRequest, TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt, Message, ToolCall

@@ -14,7 +14,7 @@ from langchain_consensus.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_consensus.call_formats import CallFormat
+    from langchain_consensus.chat.call_formats import CallFormat
     from langchain_consensus.engine import JsonForm
 
 __all__ = ["call_forms", "forced_tools", "narrowed", "response_schema", "tool_names"]
