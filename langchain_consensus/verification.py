@@ -50,10 +50,20 @@ class Verification:
         """The judge's probability, 0 to 1, that the answer is right."""
         return self.result.confidence
 
+    def carried_by(self, text: str, *, accepted: bool) -> ConsensusResult[Any]:
+        """The result for a message that says `text`: its answer is that text, or `None` if it is not accepted.
+
+        Candidates that the judge drew are left out: who reads the message would take the best of them for its answer.
+        """
+        answer = text if accepted else None
+        return self.result.model_copy(
+            update={"answer": answer, "text": text, "abstained": not accepted, "candidates": ()}
+        )
+
     @classmethod
     def impossible(cls, answer: str, problem: str) -> Verification:
         """That of a judge that could not be asked."""
-        return cls(result=ConsensusResult(answer=answer, text=answer, abstained=True), problem=problem)
+        return cls(result=ConsensusResult(answer=None, text=answer, abstained=True), problem=problem)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -129,4 +139,6 @@ class Judge:
             )
         if not problem:
             return Verification(result=result)
-        return Verification(result=result.model_copy(update={"confidence": None, "abstained": True}), problem=problem)
+        return Verification(
+            result=result.model_copy(update={"answer": None, "confidence": None, "abstained": True}), problem=problem
+        )

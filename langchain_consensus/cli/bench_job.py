@@ -13,10 +13,11 @@ from langchain_consensus.benchmarks.data import rows
 from langchain_consensus.benchmarks.journal import Journal
 from langchain_consensus.benchmarks.plot import write_plot
 from langchain_consensus.benchmarks.race import Clock
-from langchain_consensus.benchmarks.records import Report, WorkloadRecord, environment, setting_of
+from langchain_consensus.benchmarks.records import Report, WorkloadRecord
 from langchain_consensus.benchmarks.report import COLUMNS, about, limit_line, method_rows, profile_line, write_text
 from langchain_consensus.benchmarks.run import Run, run_sampling, run_scoring
 from langchain_consensus.benchmarks.series import run_batches, run_candidates
+from langchain_consensus.benchmarks.setting import environment, setting_of
 from langchain_consensus.benchmarks.subject import load_subject
 from langchain_consensus.benchmarks.workloads import DEFAULT_QUESTIONS, WORKLOADS
 from langchain_consensus.cli import engines, logs

@@ -12,6 +12,7 @@ from langchain.agents.structured_output import StructuredOutputError
 from langgraph.errors import GraphBubbleUp
 
 from langchain_consensus.engine.worker import in_worker
+from langchain_consensus.errors import ConsensusError
 from langchain_consensus.middleware import select, tool_gate, verify
 from langchain_consensus.middleware.conversation import answer_question, asked, call_text, final_answer
 from langchain_consensus.middleware.options import OptionFields, options_of
@@ -220,11 +221,15 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
 def _asked(judge: Judge, question: Callable[[], Question], answer: str) -> Verification:
     """What the judge says; whatever goes wrong is a problem that it reports, never an acceptance."""
     if not answer:
-        return Verification(result=ConsensusResult(answer="", text="", confidence=0.0, abstained=True))
+        return Verification(result=ConsensusResult(answer=None, text="", confidence=0.0, abstained=True))
     try:
         return replace(judge, observer=StepRuns([None])).verify(question(), answer)
     except GraphBubbleUp:
         raise
-    except Exception as error:  # noqa: BLE001
+    except ConsensusError as error:
         _LOG.warning("The judge could not be asked.", exc_info=True)
-        return Verification.impossible(answer, f"{type(error).__name__}: {error}")
+        return Verification.impossible(answer, f"of this error: {error}")
+    except Exception as error:  # noqa: BLE001
+        # What it says may be nobody's business but the log's.
+        _LOG.warning("The judge failed.", exc_info=True)
+        return Verification.impossible(answer, f"the judge failed ({type(error).__name__})")

@@ -70,7 +70,7 @@ def refusal_of(request: ToolCallRequest, found: Verification, least: float) -> T
         name=request.tool_call["name"],
         tool_call_id=request.tool_call["id"] or "",
         status="error",
-        response_metadata=_evidence(found),
+        response_metadata=_evidence(found, accepted=False),
     )
 
 
@@ -78,8 +78,8 @@ def passed(result: ToolMessage | Command[Any], found: Verification) -> ToolMessa
     """The tool's result with what the judge said of the call."""
     if not isinstance(result, ToolMessage):
         return result
-    return result.model_copy(update={"response_metadata": result.response_metadata | _evidence(found)})
+    return result.model_copy(update={"response_metadata": result.response_metadata | _evidence(found, accepted=True)})
 
 
-def _evidence(found: Verification) -> dict[str, Any]:
-    return {EVIDENCE: found.result.model_dump(mode="json")}
+def _evidence(found: Verification, *, accepted: bool) -> dict[str, Any]:
+    return {EVIDENCE: found.carried_by(found.result.text, accepted=accepted).model_dump(mode="json")}

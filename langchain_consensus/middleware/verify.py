@@ -100,11 +100,12 @@ def update_of(options: Options, state: Mapping[str, Any], answer: FinalAnswer, f
     if decision is Decision.REFUSED:
         gone += answer.ids
         # A message of its own: streams leave out what has an id that they have seen.
-        last = AIMessage(options.refusal, id=str(uuid4()), response_metadata=_evidence(found, abstained=True))
+        last = AIMessage(options.refusal, id=str(uuid4()), response_metadata=_evidence(found, options.refusal))
         if answer.structured:
             update |= {"structured_response": None, "jump_to": "end"}
     else:
-        metadata = answer.message.response_metadata | _evidence(found, abstained=decision is Decision.KEPT)
+        carried = _evidence(found, answer.text, accepted=decision is Decision.ACCEPTED)
+        metadata = answer.message.response_metadata | carried
         last = answer.message.model_copy(update={"response_metadata": metadata})
     return {**update, "messages": [*_removals(state["messages"], gone), last]}
 
@@ -120,8 +121,8 @@ def _removals(messages: Sequence[Any], ids: Sequence[str]) -> list[RemoveMessage
     return [RemoveMessage(id=one) for one in dict.fromkeys(ids) if one in there]
 
 
-def _evidence(found: Verification, *, abstained: bool) -> dict[str, Any]:
-    return {EVIDENCE: found.result.model_copy(update={"abstained": abstained}).model_dump(mode="json")}
+def _evidence(found: Verification, text: str, *, accepted: bool = False) -> dict[str, Any]:
+    return {EVIDENCE: found.carried_by(text, accepted=accepted).model_dump(mode="json")}
 
 
 def _record(

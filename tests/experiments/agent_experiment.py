@@ -24,7 +24,8 @@ from langchain_core.tools import tool
 from langgraph.errors import GraphRecursionError
 from sklearn.metrics import roc_auc_score
 
-from langchain_consensus import TransformersEngine
+from langchain_consensus import Consensus, Rule, SamplingSettings, TransformersEngine
+from langchain_consensus.candidates import given, normalised_text
 from langchain_consensus.engine import ScoreRequest
 from langchain_consensus.middleware import ConsensusMiddleware
 from langchain_consensus.middleware.conversation import answer_question, turn_question
@@ -126,44 +127,108 @@ SECOND = {
 
 
 def second_scores(engine, journal, part, wording, layout):
-    """For every answer of a part the numbers that `SECOND` is made of; one call of the engine for a question."""
+    """For every answer of a part the numbers that `SECOND` is made of; four questions with their answers at a time."""
     rows, values = judged(engine, journal, part, wording, layout)
-    found = []
-    for row, value in zip(rows, values, strict=True):
-        key = {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"], "second": True}
-        if not journal.has(key):
-            asked = question_of_row(row, layout)
-            result = engine().score(
-                [
-                    ScoreRequest(prompt=wording.discriminator_prompt(asked, NEUTRAL), continuations=wording.verdicts),
-                    *(
-                        ScoreRequest(prompt=wording.generator_prompt(asked, v), continuations=(row["answer"],))
-                        for v in (0, 1)
-                    ),
-                ]
-            )
-            neutral, incorrect, correct = (one.logprobs for one in result.scores)
-            tokens = int(result.scores[1].tokens[0])
-            numbers = {"neutral": neutral[1] - neutral[0], "incorrect": incorrect[0] / tokens}
-            journal.put(key, {name: float(one) for name, one in {**numbers, "correct": correct[0] / tokens}.items()})
-        found.append({"verdict": math.log(value / (1 - value)), **journal.get(key)})
-    return rows, found
+    keys = [
+        {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"], "second": True}
+        for row in rows
+    ]
+    for start in range(0, len(rows), 8):
+        if all(journal.has(key) for key in keys[start : start + 8]):
+            continue
+        pairs = list(zip(rows[start : start + 8 : 2], rows[start + 1 : start + 8 : 2], strict=True))
+        requests = []
+        for good, bad in pairs:
+            asked = question_of_row(good, layout)
+            answers = (good["answer"], bad["answer"])
+            requests += [
+                ScoreRequest(prompt=wording.discriminator_prompt(asked, NEUTRAL), continuations=wording.verdicts),
+                *(ScoreRequest(prompt=wording.generator_prompt(asked, v), continuations=answers) for v in (0, 1)),
+            ]
+        found = engine().score(requests).scores
+        for place in range(len(pairs)):
+            neutral, incorrect, correct = found[3 * place : 3 * place + 3]
+            for i in (0, 1):
+                numbers = {
+                    "neutral": float(neutral.logprobs[1] - neutral.logprobs[0]),
+                    "incorrect": float(incorrect.logprobs[i] / incorrect.tokens[i]),
+                    "correct": float(correct.logprobs[i] / correct.tokens[i]),
+                }
+                journal.put(keys[start + 2 * place + i], numbers)
+    return rows, [{"verdict": log_odds(value), **journal.get(key)} for key, value in zip(keys, values, strict=True)]
 
 
 def run_second(engine, journal, wording, layout):
     """The scores of `SECOND`, chosen among on the development answers, and the best of them on the test answers."""
-    rows, numbers = second_scores(engine, journal, "_dev", wording, layout)
+    choose(SECOND, lambda part: second_scores(engine, journal, part, wording, layout))
+
+
+CONTRAST = {
+    "equilibrium discriminator": lambda one: one["game"],
+    "verdict less the mean of the judge's own answers": lambda one: one["verdict"] - one["mean"],
+    "verdict less the best of the judge's own answers": lambda one: one["verdict"] - one["best"],
+}
+"""What is tried with four answers of the judge's own to each question; log-odds all of them."""
+
+
+def contrast_scores(engine, journal, part, wording, layout):
+    """For every answer of a part the numbers that `CONTRAST` is made of; six questions at a time."""
+    rows, _ = judged(engine, journal, part, wording, layout)
+    keys = [
+        {"part": part or "_test", "wording": wording.name, "layout": layout, "id": row["id"], "contrast": 4}
+        for row in rows
+    ]
+    for start in range(0, len(rows), 12):
+        group = rows[start : start + 12]
+        if journal.has(keys[start]):
+            continue
+        settings = SamplingSettings(n=4, max_new_tokens=32)
+        consensus = Consensus(engine=engine(), wording=wording, sampling=settings)
+        questions = [question_of_row(row, layout) for row in group]
+        drawn = consensus.draw(questions[::2])  # a good and a bad answer to each
+        others = [[one.text for one in drawn[i // 2].items] for i in range(len(group))]
+        batch = [
+            given(question, [row["answer"], *texts], answer_key=normalised_text)
+            for question, row, texts in zip(questions, group, others, strict=True)
+        ]
+        for key, ranking in zip(keys[start:], consensus.rank(batch), strict=False):
+            own = next(one for one in ranking.candidates if one.position == 0)
+            rest = [log_odds(one.verdict) for one in ranking.candidates if one.position != 0]
+            alone = log_odds(own.verdict)
+            numbers = {
+                "game": log_odds(own.scores[Rule.ER_DISCRIMINATOR]) if rest else alone,
+                "verdict": alone,
+                "mean": sum(rest) / len(rest) if rest else 0.0,
+                "best": max(rest, default=0.0),
+            }
+            journal.put(key, {**numbers, "others": [one.text for one in ranking.candidates if one.position != 0]})
+    return rows, [journal.get(key) for key in keys]
+
+
+def log_odds(probability):
+    """Log-odds, of 0 and 1 too."""
+    inside = min(max(probability, 1e-12), 1 - 1e-12)
+    return math.log(inside / (1 - inside))
+
+
+def run_contrast(engine, journal, wording, layout):
+    """The scores of `CONTRAST`, chosen among on the development answers, and the best of them on the test answers."""
+    choose(CONTRAST, lambda part: contrast_scores(engine, journal, part, wording, layout))
+
+
+def choose(scores, numbers_of):
+    rows, numbers = numbers_of("_dev")
     areas = {}
-    for name, score in SECOND.items():
+    for name, score in scores.items():
         values = [score(one) for one in numbers]
         areas[name] = roc_auc_score([row["good"] for row in rows], values)
         cut = best_threshold(rows, values, span=(-99.0, 99.0))
         print(name, f"AUC {areas[name]:.3f}", report(rows, values, cut), flush=True)
     best = max(areas, key=areas.get)
-    cut = best_threshold(rows, [SECOND[best](one) for one in numbers], span=(-99.0, 99.0))
+    cut = best_threshold(rows, [scores[best](one) for one in numbers], span=(-99.0, 99.0))
     print("chosen:", best)
-    rows, numbers = second_scores(engine, journal, "", wording, layout)
-    show_test(rows, [SECOND[best](one) for one in numbers], (cut,))
+    rows, numbers = numbers_of("")
+    show_test(rows, [scores[best](one) for one in numbers], (cut,))
 
 
 def show_test(rows, values, thresholds):
@@ -320,6 +385,7 @@ def main():
         chosen = run_judge(engine, journal, options.tried)
         if options.second:
             run_second(engine, journal, *chosen)
+            run_contrast(engine, journal, *chosen)
     else:
         run_agent(engine, journal)
 

@@ -22,7 +22,7 @@ class PlainChat(BaseChatModel):
 
     engine: Any
     temperature: float = 0.0
-    max_new_tokens: int = 96
+    max_new_tokens: int = 48
     seeds: Iterator[int]
 
     @classmethod

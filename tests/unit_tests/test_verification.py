@@ -67,6 +67,7 @@ def test_a_wording_that_cannot_ask_the_question_is_an_error():
 def test_what_could_not_be_asked_is_no_acceptance():
     found = Verification.impossible("Canberra", "the judge is ill")
     assert (found.confidence, found.problem, found.result.abstained) == (None, "the judge is ill", True)
+    assert found.result.answer is None
 
 
 def test_contrast_candidates_are_drawn_by_the_judge_and_the_answer_is_one_of_the_candidates():

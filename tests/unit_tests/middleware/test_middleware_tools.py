@@ -49,6 +49,7 @@ def test_a_call_that_the_judge_does_not_believe_is_not_run_and_the_model_hears_w
     assert (refused.status, refused.tool_call_id, refused.name) == ("error", "call_1", "lookup")
     assert "was not run: a check gives it a probability of 0.10 of being right, and 0.50 is asked for" in refused.text
     assert model.asked[1][-1].text == refused.text
+    assert refused.response_metadata["consensus"]["abstained"] is True
     assert state["messages"][-1].text == "Canberra"
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.output_parsers import StrOutputParser
 from langgraph.errors import GraphInterrupt
 from pydantic import BaseModel
 
@@ -56,6 +57,19 @@ def test_an_answer_that_the_judge_believes_is_accepted_under_its_own_id_and_carr
     assert record(state)["decision"] == "accepted"
     assert record(state)["evidence"] == evidence
     assert ConsensusOutputParser(min_confidence=0.5).invoke(state["messages"][-1]).answer == "It is Canberra."
+
+
+@pytest.mark.parametrize(("on_failure", "text"), [("refuse", "I pass."), ("keep", "Sydney")])
+def test_a_parser_behind_the_agent_takes_no_rejected_answer_for_one(fake_engine, on_failure, text):
+    agent = agent_of(scripted("Sydney"), fake_engine, max_retries=0, on_failure=on_failure, refusal="I pass.")
+    result = ConsensusOutputParser().invoke(ask(agent)["messages"][-1])
+    assert (result.answer, result.text, result.abstained) == (None, text, True)
+
+
+def test_a_parser_behind_the_agent_reads_the_agent_s_answer_and_not_the_judge_s(fake_engine):
+    agent = agent_of(scripted("Melbourne"), fake_engine, contrast_candidates=8, min_confidence=0.0)
+    message = ask(agent)["messages"][-1]
+    assert ConsensusOutputParser(inner=StrOutputParser()).invoke(message).answer == "Melbourne"
 
 
 def test_an_accepted_message_is_replaced_not_repeated_and_not_edited_in_place(fake_engine):
@@ -234,8 +248,8 @@ def test_an_empty_answer_is_never_accepted_and_never_judged(recording_engine):
 @pytest.mark.parametrize(
     ("judge", "problem"),
     [
-        (FailingEngine(EngineError("the server is gone")), "EngineError: the server is gone"),
-        (FailingEngine(RuntimeError("boom")), "RuntimeError: boom"),
+        (FailingEngine(EngineError("the server is gone")), "of this error: the server is gone"),
+        (FailingEngine(RuntimeError("key sk-1234")), "because the judge failed (RuntimeError)"),
         (MumblingEngine(-9.0), "the judge is not answering: it puts 0% of its probability on 'No' and 'Yes'"),
         (MumblingEngine(float("-inf")), "the judge is not answering"),
         (MumblingEngine(float("nan")), "no log-probabilities"),
@@ -249,6 +263,7 @@ def test_a_judge_that_cannot_answer_has_accepted_nothing_and_is_not_asked_again(
     assert len(model.asked) == 1
     assert record(state)["confidence"] is None
     assert problem in record(state)["reason"]
+    assert "sk-1234" not in json.dumps(state["consensus"])
     json.dumps(state["consensus"], allow_nan=False)
 
 
@@ -283,7 +298,7 @@ def test_the_model_s_own_ranking_is_kept_in_the_record(fake_engine):
 
 def test_contrast_candidates_put_the_answer_into_a_game(recording_engine):
     state = ask(agent_of(scripted("Canberra"), recording_engine, contrast_candidates=6))
-    evidence = state["messages"][-1].response_metadata["consensus"]
+    evidence = record(state)["evidence"]
     assert len(recording_engine.sample_calls) == 1
     assert recording_engine.sample_calls[0][1].n == 6
     by_text = {one["text"]: one for one in evidence["candidates"]}
@@ -295,7 +310,7 @@ def test_contrast_candidates_put_the_answer_into_a_game(recording_engine):
 def test_with_no_other_answer_drawn_the_raw_verdict_decides_though_a_game_would_say_one_half():
     engine = FakeEngine({CAPITAL: {"Canberra": 1.0}})
     state = ask(agent_of(scripted("Canberra"), engine, contrast_candidates=3))
-    evidence = state["messages"][-1].response_metadata["consensus"]
+    evidence = record(state)["evidence"]
     assert evidence["candidates"][0]["scores"]["er_discriminator"] == pytest.approx(0.5)
     assert evidence["confidence"] == pytest.approx(0.999)
 
