@@ -2,7 +2,8 @@
 
 One answer alone makes no game: with a single candidate the paper's discriminator is 1/2 by construction. So the judge's
 raw verdict decides, the probabilities of the two verdict words. With contrast candidates, which the judge draws itself,
-there is a game again, and the equilibrium discriminator decides.
+there are two more ways. The verdict can be read relative to theirs, as a judge is more generous with some questions
+than with others; or all of them play the game, and the equilibrium discriminator decides.
 
 A judge that cannot answer (hardly any probability on the verdict words, or a score that is no number) gives no
 confidence, and says why; nothing is filled in.
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import exp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from langchain_consensus.candidates import given, normalised_text
 from langchain_consensus.consensus import Consensus
@@ -22,13 +23,17 @@ from langchain_consensus.ranking import Rule, raw_verdict
 from langchain_consensus.results import ConsensusResult, UsageResult
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question, Wording
+    from langchain_consensus.ranking import RankedCandidate
 
 __all__ = ["Judge", "Verification"]
 
+_CERTAIN = 30.0
+"""Log-odds beyond which a verdict is certain for all purposes."""
 _ROUNDING = 1e-3
 """How far above 0 rounding may lift a log-probability."""
 
@@ -75,6 +80,8 @@ class Judge:
         wording: How it is asked; only the discriminator's part is used without contrast candidates.
         min_verdict_mass: Least probability on the two verdict words together for which the verdict counts.
         contrast: How other answers are drawn to play against; `None` judges by the raw verdict.
+        contrast_by: How the answer is judged against them: by its `verdict` (its log-odds less the mean of theirs), or
+            by the `game` (the equilibrium discriminator's policy). The raw verdict counts where nothing else was drawn.
         observer: Is told of every step; see `observation`.
     """
 
@@ -82,6 +89,7 @@ class Judge:
     wording: Wording
     min_verdict_mass: float = 0.5
     contrast: SamplingSettings | None = None
+    contrast_by: Literal["verdict", "game"] = "verdict"
     observer: Observer | None = None
 
     def verify(self, question: Question, answer: str) -> Verification:
@@ -115,16 +123,23 @@ class Judge:
         texts = [answer, *(candidate.text for candidate in drawn.items)]
         (ranking,) = consensus.rank([given(question, texts, answer_key=normalised_text)])
         own = next(candidate for candidate in ranking.candidates if candidate.position == 0)
-        alone = len(ranking.candidates) == 1
+        others = [candidate for candidate in ranking.candidates if candidate.position != 0]
         result = ConsensusResult.of(ranking).model_copy(
             update={
                 "answer": answer,
                 "text": answer,
-                "confidence": own.verdict if alone else own.scores[Rule.ER_DISCRIMINATOR],
+                "confidence": self._confidence(own, others),
                 "usage": UsageResult.of(ranking.usage + drawn.usage),
             }
         )
         return self._checked(result, own.verdict_correct, own.verdict_incorrect)
+
+    def _confidence(self, own: RankedCandidate, others: Sequence[RankedCandidate]) -> float:
+        if not others:
+            return own.verdict
+        if self.contrast_by == "game":
+            return own.scores[Rule.ER_DISCRIMINATOR]
+        return raw_verdict(_log_odds(own) - sum(map(_log_odds, others)) / len(others), 0.0)
 
     def _checked(self, result: ConsensusResult[Any], correct: float, incorrect: float) -> Verification:
         """The verification, without a confidence where the verdict says nothing."""
@@ -142,3 +157,9 @@ class Judge:
         return Verification(
             result=result.model_copy(update={"answer": None, "confidence": None, "abstained": True}), problem=problem
         )
+
+
+def _log_odds(candidate: RankedCandidate) -> float:
+    """Of the verdict; far out they all mean "certain", and are kept finite so that they can be averaged."""
+    correct, incorrect = candidate.verdict_correct, candidate.verdict_incorrect
+    return 0.0 if correct == incorrect else min(max(correct - incorrect, -_CERTAIN), _CERTAIN)

@@ -18,6 +18,7 @@ __all__ = ["check_fit", "check_values"]
 
 MODES = ("verify", "select", "tools")
 ON_FAILURE = ("refuse", "keep", "error")
+CONTRAST_BY = ("verdict", "game")
 _OF_VERIFY = (
     "min_confidence",
     "max_retries",
@@ -27,6 +28,7 @@ _OF_VERIFY = (
     "feedback",
     "keep_drafts",
     "contrast_candidates",
+    "contrast_by",
 )
 _OF_SELECT = ("num_candidates", "draw_settings", "rank_tool_calls", "rule", "solver", "answer_key")
 _OF_MODE: Mapping[str, str] = dict.fromkeys(_OF_VERIFY, "verify") | dict.fromkeys(_OF_SELECT, "select")
@@ -58,6 +60,7 @@ def _rules(options: Options) -> tuple[tuple[str, bool, str], ...]:
             "a whole number of at least 0",
         ),
         ("num_candidates", _is_count(options.num_candidates, 2), "a whole number of at least 2"),
+        ("contrast_by", options.contrast_by in CONTRAST_BY, f"one of {list(CONTRAST_BY)}"),
         ("on_failure", options.on_failure in ON_FAILURE, f"one of {list(ON_FAILURE)}"),
         (
             "fallback_model",

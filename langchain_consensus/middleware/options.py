@@ -29,6 +29,7 @@ __all__ = ["OptionFields", "Options", "options_of"]
 
 Mode = Literal["verify", "select", "tools"]
 OnFailure = Literal["refuse", "keep", "error"]
+ContrastBy = Literal["verdict", "game"]
 
 FEEDBACK = (
     "Your answer was checked and not accepted: {reason}. Look at the question and at the results of the tools again, "
@@ -54,6 +55,7 @@ class OptionFields(TypedDict, total=False):
     feedback: str
     keep_drafts: bool
     contrast_candidates: int
+    contrast_by: ContrastBy
     num_candidates: int
     draw_settings: Mapping[str, Any]
     rank_tool_calls: bool
@@ -97,8 +99,10 @@ class Options:
         feedback: `verify`: what the model is told; `{reason}` becomes the reason.
         keep_drafts: `verify`: whether rejected answers and the feedback on them stay in the conversation when the run
             ends. They are in the evidence either way.
-        contrast_candidates: `verify`: how many answers the judge draws for the answer to play against; 0 judges by the
-            raw verdict.
+        contrast_candidates: `verify`: how many answers the judge draws to compare the answer with; 0 judges by the raw
+            verdict.
+        contrast_by: `verify`: how: `verdict` reads the answer's verdict relative to theirs, `game` lets all of them
+            play, and takes the equilibrium discriminator's policy.
         num_candidates: `select`: how many replies are drawn.
         draw_settings: `select`: options of the model's calls for every reply after the first, such as
             `{"temperature": 0.8}` for a model that is otherwise greedy and would say the same again.
@@ -119,6 +123,7 @@ class Options:
     feedback: str = FEEDBACK
     keep_drafts: bool = False
     contrast_candidates: int = 0
+    contrast_by: ContrastBy = "verdict"
     num_candidates: int = 4
     draw_settings: Mapping[str, Any] = field(default_factory=dict)
     rank_tool_calls: bool = False
@@ -155,7 +160,9 @@ class Options:
         """The judge as it is asked about final answers."""
         drawn = SamplingSettings(n=self.contrast_candidates) if self.contrast_candidates else None
         wording, mass = self._named(self.wording, "agent_answer"), self.min_verdict_mass
-        return Judge(engine=self.judge, wording=wording, min_verdict_mass=mass, contrast=drawn)
+        return Judge(
+            engine=self.judge, wording=wording, min_verdict_mass=mass, contrast=drawn, contrast_by=self.contrast_by
+        )
 
     @property
     def judge_of_calls(self) -> Judge:

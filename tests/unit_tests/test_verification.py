@@ -73,7 +73,7 @@ def test_what_could_not_be_asked_is_no_acceptance():
 def test_contrast_candidates_are_drawn_by_the_judge_and_the_answer_is_one_of_the_candidates():
     engine = RecordingEngine(BELIEFS)
     settings = SamplingSettings(n=8, seed=3)
-    found = Judge(engine=engine, wording=wording_named("chat_qa"), contrast=settings).verify(
+    found = Judge(engine=engine, wording=wording_named("chat_qa"), contrast=settings, contrast_by="game").verify(
         Question(text=CAPITAL), "Sydney"
     )
     own = next(one for one in found.result.candidates if one.text == "Sydney")
@@ -87,3 +87,20 @@ def test_contrast_candidates_are_drawn_by_the_judge_and_the_answer_is_one_of_the
     assert len(verdicts) == len(found.result.candidates)
     assert found.result.usage.sampled_tokens > 0
     assert found.result.answer == found.result.text == "Sydney"
+
+
+def test_a_verdict_is_read_relative_to_those_of_the_judge_s_own_answers_by_hand():
+    # The fake's verdict is its belief: log-odds of 0.3 less the mean of those of 0.6 and 0.1, as a probability.
+    logit = lambda p: math.log(p / (1 - p))  # noqa: E731
+    expected = 1 / (1 + math.exp(-(logit(0.3) - (logit(0.6) + logit(0.1)) / 2)))
+    settings = SamplingSettings(n=100)  # draws all three
+    judge = Judge(engine=RecordingEngine(BELIEFS), wording=wording_named("chat_qa"), contrast=settings)
+    found = judge.verify(Question(text=CAPITAL), "Sydney")
+    assert len(found.result.candidates) == 3
+    assert found.confidence == pytest.approx(expected)
+
+
+def test_an_answer_that_is_all_that_the_judge_would_say_is_judged_by_the_raw_verdict():
+    engine = RecordingEngine({CAPITAL: {"Canberra": 0.9, "Sydney": 0.1}})
+    judge = Judge(engine=engine, wording=wording_named("chat_qa"), contrast=SamplingSettings(n=2, temperature=0.0))
+    assert judge.verify(Question(text=CAPITAL), "Canberra").confidence == pytest.approx(0.9)

@@ -27,6 +27,7 @@ WRONG = [
     ({"feedback": "{"}, r"`feedback` is '\{'"),
     ({"feedback": "{reason:d}"}, r"`feedback` is"),
     ({"feedback": 3}, "`feedback` is 3"),
+    ({"contrast_by": "size"}, r"`contrast_by` is 'size'; it must be one of \['verdict', 'game'\]"),
     ({"contrast_candidates": -2}, "`contrast_candidates` is -2"),
     ({"verify_tools": ["lookup"]}, r"`verify_tools` is \['lookup'\]; it must be a mapping from tools' names"),
     ({"verify_tools": {"lookup": 2}}, "`verify_tools` is"),

@@ -297,7 +297,7 @@ def test_the_model_s_own_ranking_is_kept_in_the_record(fake_engine):
 
 
 def test_contrast_candidates_put_the_answer_into_a_game(recording_engine):
-    state = ask(agent_of(scripted("Canberra"), recording_engine, contrast_candidates=6))
+    state = ask(agent_of(scripted("Canberra"), recording_engine, contrast_candidates=6, contrast_by="game"))
     evidence = record(state)["evidence"]
     assert len(recording_engine.sample_calls) == 1
     assert recording_engine.sample_calls[0][1].n == 6
@@ -309,7 +309,7 @@ def test_contrast_candidates_put_the_answer_into_a_game(recording_engine):
 
 def test_with_no_other_answer_drawn_the_raw_verdict_decides_though_a_game_would_say_one_half():
     engine = FakeEngine({CAPITAL: {"Canberra": 1.0}})
-    state = ask(agent_of(scripted("Canberra"), engine, contrast_candidates=3))
+    state = ask(agent_of(scripted("Canberra"), engine, contrast_candidates=3, contrast_by="game"))
     evidence = record(state)["evidence"]
     assert evidence["candidates"][0]["scores"]["er_discriminator"] == pytest.approx(0.5)
     assert evidence["confidence"] == pytest.approx(0.999)
