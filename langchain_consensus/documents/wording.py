@@ -1,7 +1,7 @@
 """The wording of the two views of a passage, as data: `prompts`, for reranking.
 
 The generator's view of a passage is the probability of the *query* after the passage, not of the passage after the
-query (docs/design/0005-query-likelihood.md): relevant is the query that was written with the passage in sight,
+query (docs/design/0002-query-likelihood.md): relevant is the query that was written with the passage in sight,
 irrelevant the same query written without it. The discriminator is shown both and gives a *verdict*, one of two words.
 The passage comes first in every prompt, so that an engine computes it once.
 """

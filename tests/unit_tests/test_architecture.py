@@ -75,7 +75,7 @@ PLACES = {
     "scipy": {"calibration", "evaluation"},
 }
 MODEL_LIBRARIES = {"torch", "transformers", "safetensors", "accelerate", "tokenizers", "gguf", "llguidance", "openai"}
-# Imports that run upward, inside a function and nowhere else: a ranking shows itself (docs/design/0010-explain.md).
+# Imports that run upward, inside a function and nowhere else: a ranking shows itself (docs/design/0004-explain.md).
 LAZY_UPWARD = {("ranking", "report")}
 
 
