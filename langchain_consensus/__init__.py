@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from langchain_consensus.chat_models import ChatEquilibriumRanking
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.document_compressors import ConsensusReranker
-    from langchain_consensus.document_results import DocumentResult
+    from langchain_consensus.documents.results import DocumentResult
+    from langchain_consensus.documents.wording import RelevanceWording
     from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
     from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import Ranking, Rule
-    from langchain_consensus.relevance_wording import RelevanceWording
     from langchain_consensus.report import explain_html, plot_policies
     from langchain_consensus.results import ConsensusResult
     from langchain_consensus.runnables import ConsensusRanker
@@ -62,7 +62,7 @@ _HOMES = {
     "ConsensusRanker": "runnables",
     "ConsensusReranker": "document_compressors",
     "ConsensusResult": "results",
-    "DocumentResult": "document_results",
+    "DocumentResult": "documents.results",
     "EquilibriumRankingLLM": "llms",
     "FakeEngine": "engine.fake",
     "GroundedAnswer": "grounding",
@@ -70,7 +70,7 @@ _HOMES = {
     "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",
-    "RelevanceWording": "relevance_wording",
+    "RelevanceWording": "documents.wording",
     "Rule": "ranking",
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",

@@ -12,18 +12,18 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from pydantic import ConfigDict, PrivateAttr, model_validator
 
 from langchain_consensus import __version__
-from langchain_consensus.answer_forms import forced_tools
-from langchain_consensus.chat_batches import BatchedChatModel
-from langchain_consensus.chat_call import ChatCall
-from langchain_consensus.chat_options import ChatOptions, with_own_names
+from langchain_consensus.chat.answer_forms import forced_tools, tool_names
+from langchain_consensus.chat.batches import BatchedChatModel
+from langchain_consensus.chat.call import ChatCall
+from langchain_consensus.chat.messages import to_chunks
+from langchain_consensus.chat.options import ChatOptions, with_own_names
+from langchain_consensus.chat.profiles import profile_of
+from langchain_consensus.chat.structured_output import Checker, Method, checker, structured
 from langchain_consensus.conversations import check_prompt
 from langchain_consensus.engine.worker import in_worker
-from langchain_consensus.evidence import to_chunks
-from langchain_consensus.profiles import profile_of
 from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.saving import written
 from langchain_consensus.settings import SamplingFields
-from langchain_consensus.structured_output import Checker, Method, checker, structured
 from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
@@ -172,10 +172,10 @@ class ChatEquilibriumRanking(SamplingFields, BatchedChatModel):
             **kwargs: Options of the calls.
 
         Raises:
-            InvalidInputError: If `tool_choice` is none of these, or names a tool that is not among `tools`.
+            InvalidInputError: If a tool is no function, or `tool_choice` none of these, or no name of a tool.
         """
         schemas = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
-        forced_tools(tool_choice, [schema["function"]["name"] for schema in schemas])
+        forced_tools(tool_choice, tool_names(schemas))
         choice = {} if tool_choice is None else {"tool_choice": tool_choice}
         return self.bind(tools=schemas, **choice, **kwargs)
 

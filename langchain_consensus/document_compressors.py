@@ -10,21 +10,21 @@ from langchain_core.documents import BaseDocumentCompressor, Document
 from pydantic import ConfigDict, Field, field_validator
 
 from langchain_consensus.batched import BatchedRunnable, no_options
-from langchain_consensus.document_results import DocumentResult, document_results, with_evidence
+from langchain_consensus.documents.prior import RANK
+from langchain_consensus.documents.reranking import Reranking
+from langchain_consensus.documents.results import DocumentResult, document_results, with_evidence
+from langchain_consensus.documents.shortlists import check_search, shortlist
+from langchain_consensus.documents.wording import RelevanceWording, relevance_wording_named
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
-from langchain_consensus.reranking import Reranking
-from langchain_consensus.retriever_prior import RANK
 from langchain_consensus.settings import GameSettings
-from langchain_consensus.shortlists import check_search, shortlist
 from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
     from langchain_core.callbacks import Callbacks
 
+    from langchain_consensus.documents.relevance import Shortlist
     from langchain_consensus.observation import Observer
-    from langchain_consensus.relevance import Shortlist
 
 __all__ = ["ConsensusReranker", "DocumentRanking"]
 

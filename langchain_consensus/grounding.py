@@ -15,15 +15,15 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from langchain_consensus.batched import BatchedRunnable, no_options
 from langchain_consensus.document_compressors import ConsensusReranker
-from langchain_consensus.document_results import DocumentResult, with_evidence
+from langchain_consensus.documents.results import DocumentResult, with_evidence
+from langchain_consensus.documents.shortlists import check_search
+from langchain_consensus.documents.support import Answered, Support, supports
 from langchain_consensus.engine import Usage
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording
 from langchain_consensus.results import ConsensusResult, UsageResult
 from langchain_consensus.settings import SamplingFields
-from langchain_consensus.shortlists import check_search
-from langchain_consensus.support import Answered, Support, supports
 
 if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus

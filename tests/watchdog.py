@@ -1,9 +1,9 @@
 """How long an event loop was blocked: its longest gap between two ticks, less the time for which it had no processor.
 
 On a busy machine a thread that could run waits for a processor, and so does the thread that holds Python's global lock
-for which the first may wait. Linux counts that time for every thread (`schedstat`); it says nothing of the code and is
-taken off. What is left is time in which the code kept the loop from running. Where there is no such count, nothing is
-taken off.
+for which the first may wait. Linux counts that time for every thread (`schedstat`); it says nothing of the code, and of
+each gap the longest such wait of any of these threads is taken off (not their sum: they wait at the same time). What
+is left is time in which the code kept the loop from running. Where there is no such count, nothing is taken off.
 """
 
 import asyncio
@@ -48,16 +48,17 @@ async def _tick(watch):
 
 
 async def _tick_with(watch, delays):
-    last, without = time.monotonic(), delays.seconds()
+    last, before = time.monotonic(), delays.seconds()
     while True:
         await asyncio.sleep(TICK)
         gap = time.monotonic() - last - TICK
-        waited = delays.seconds()
+        after = delays.seconds()
+        waited = max(after[thread] - before.get(thread, 0.0) for thread in after) if after else 0.0
         watch.ticks += 1
         watch.longest_gap = max(watch.longest_gap, gap)
-        watch.blocked = max(watch.blocked, gap - (waited - without))
+        watch.blocked = max(watch.blocked, gap - waited)
         # Reading the counts gives up the global lock, and waits for it again; that is the watchdog's own time.
-        last, without = time.monotonic(), waited
+        last, before = time.monotonic(), after
 
 
 class _RunDelays:
@@ -73,7 +74,7 @@ class _RunDelays:
                 with suppress(OSError):
                     path = f"/proc/self/task/{thread.native_id}/schedstat"
                     self._files[thread.native_id] = os.open(path, os.O_RDONLY)
-        return sum(map(self._of, self._files.values()))
+        return {thread: self._of(file) for thread, file in self._files.items()}
 
     def _of(self, file):
         with suppress(OSError):  # a thread that has ended counts as it did last

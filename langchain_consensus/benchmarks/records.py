@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import os
-import platform
-import shlex
-import sys
 from dataclasses import asdict, dataclass, field
-from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +11,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.benchmarks.entries import Timing
 
-__all__ = ["Limit", "MethodRecord", "Report", "WorkloadRecord", "environment", "setting_of"]
-
-_PACKAGES = ("langchain-consensus", "torch", "transformers", "lm-eval", "numpy", "accelerate", "tokenizers")
+__all__ = ["Limit", "MethodRecord", "Report", "Share", "WorkloadRecord"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -97,6 +89,23 @@ class Limit:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Share:
+    """What one kind of operator took of one run of the engine.
+
+    Attributes:
+        kind: Of operator.
+        seconds: Inside such operators.
+        share: Of the time inside all operators, from 0 to 1.
+        calls: How many.
+    """
+
+    kind: str
+    seconds: float
+    share: float
+    calls: int
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class WorkloadRecord:
     """One workload or series.
 
@@ -114,6 +123,7 @@ class WorkloadRecord:
         notes: What went otherwise than asked.
         rounds: Complete rounds; the medians are over those.
         load: The lowest and the highest load of the machine before a turn; empty if the system does not say.
+        profile: Where the engine's time goes, where that was asked for.
     """
 
     name: str
@@ -129,6 +139,7 @@ class WorkloadRecord:
     notes: list[str] = field(default_factory=list)
     rounds: int = 0
     load: list[float] = field(default_factory=list)
+    profile: list[Share] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -149,64 +160,3 @@ class Report:
             for one, method in zip(plain["methods"], workload.methods, strict=True):
                 one["median_seconds"] = method.median
         return record
-
-
-def environment(model: Any) -> dict[str, Any]:
-    """Versions, processor, threads and the command."""
-    import psutil
-    import torch
-
-    return {
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "python": platform.python_version(),
-        "versions": {name: _version(name) for name in _PACKAGES},
-        "platform": platform.platform(),
-        "processor": _processor(),
-        "processors": os.cpu_count(),
-        "threads": torch.get_num_threads(),
-        "memory_bytes": psutil.virtual_memory().total,
-        "device": str(model.device),
-        "dtype": str(model.dtype).removeprefix("torch."),
-        "attention": str(getattr(model.config, "_attn_implementation", "unknown")),
-    }
-
-
-def setting_of(model: Any, *, name: str, wording: str, token_budget: int | None) -> dict[str, Any]:
-    """What timings must have in common to be compared: model, how it is asked, machine, versions and this code.
-
-    Args:
-        model: The loaded model.
-        name: Its name.
-        wording: The wording of its workloads.
-        token_budget: Tokens of one forward of the engine; `None` is its default.
-    """
-    from langchain_consensus.engine.fingerprint import code_digest, device_name, model_digest
-
-    told = environment(model)
-    same = ("python", "platform", "processor", "processors", "threads", "memory_bytes", "dtype", "attention")
-    return {
-        "model": name,
-        "weights": model_digest(model),
-        "wording": wording,
-        "token_budget": token_budget,
-        "engine_code": code_digest(),
-        "device": device_name(model.device),
-        **{key: told[key] for key in same},
-        **{package: number for package, number in told["versions"].items() if number},
-    }
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None
-
-
-def _processor() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text("utf-8").splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor()

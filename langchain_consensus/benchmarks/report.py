@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.benchmarks.records import MethodRecord, Report, WorkloadRecord
 
-__all__ = ["COLUMNS", "FAIRNESS", "about", "limit_line", "markdown", "method_rows", "write_text"]
+__all__ = ["COLUMNS", "FAIRNESS", "about", "limit_line", "markdown", "method_rows", "profile_line", "write_text"]
 
 COLUMNS = (
     "workload",
@@ -84,6 +84,14 @@ def limit_line(workload: WorkloadRecord) -> str:
     )
 
 
+def profile_line(workload: WorkloadRecord) -> str:
+    """Where the engine's time goes, in one sentence; empty where that was not asked for."""
+    if not workload.profile:
+        return ""
+    told = ", ".join(f"{one.kind} {one.share:.0%} ({one.calls:,} calls)" for one in workload.profile)
+    return f"{workload.name}: time inside PyTorch's operators, under its profiler: {told}."
+
+
 def about(report: Report) -> list[str]:
     """What ran where, a line each."""
     told = report.environment
@@ -121,8 +129,8 @@ def markdown(report: Report) -> str:
         }
         told = "; ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
         parts.append(_line([workload.name, "; ".join([told, *workload.notes])]))
-    limits = [limit_line(one) for one in report.workloads if one.limit is not None]
-    parts += ["", *(f"- {line}" for line in limits), ""] if limits else [""]
+    lines = [line for one in report.workloads for line in (limit_line(one), profile_line(one)) if line]
+    parts += ["", *(f"- {line}" for line in lines), ""] if lines else [""]
     parts += ["How it was measured:", "", *(f"- {line}" for line in FAIRNESS.splitlines()), ""]
     return "\n".join(parts)
 

@@ -16,6 +16,7 @@ from langchain_consensus.benchmarks.limits import sampling_work, scoring_work
 from langchain_consensus.benchmarks.measure import measured
 from langchain_consensus.benchmarks.methods import OursSampling, OursScoring, canonical_draws
 from langchain_consensus.benchmarks.peers import SAMPLING_PEERS, SCORING_PEERS, Padded
+from langchain_consensus.benchmarks.profile import profiled
 from langchain_consensus.benchmarks.race import Turns, limit_of, take_turns
 from langchain_consensus.benchmarks.records import MethodRecord, WorkloadRecord
 from langchain_consensus.benchmarks.requests import distinct_strings
@@ -46,12 +47,14 @@ class Run:
         journal: Where measurements are kept.
         clock: How long the run may take.
         say: Told of the progress.
+        profile: Whether the engine is also run once under PyTorch's profiler.
     """
 
     rounds: int
     journal: Journal
     clock: Clock
     say: Say
+    profile: bool = False
 
 
 def run_scoring(subject: Subject, workload: Workload, *, peers: Sequence[str], run: Run) -> WorkloadRecord | None:
@@ -216,4 +219,5 @@ class _Race:
             + notes_on(timings, rounds=rounds, wanted=run.rounds),
             rounds=len(rounds),
             load=load_range(timings),
+            profile=profiled(self.ours) if run.profile else [],
         )

@@ -66,6 +66,10 @@ def bench(
             rich_help_panel=_WHAT,
         ),
     ] = None,
+    profile: Annotated[
+        bool,
+        typer.Option("--profile", help="Also say which operators the engine's time goes to.", rich_help_panel=_WHAT),
+    ] = False,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Everything, as JSON.", metavar="FILE", rich_help_panel=_OUT)
     ] = None,
@@ -98,6 +102,7 @@ def bench(
         cache_dir=cache_dir,
         out=out,
         minutes=minutes,
+        profile=profile,
         json_file=json_file,
         markdown_file=markdown_file,
         plot_file=plot_file,

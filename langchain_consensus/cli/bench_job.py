@@ -13,10 +13,11 @@ from langchain_consensus.benchmarks.data import rows
 from langchain_consensus.benchmarks.journal import Journal
 from langchain_consensus.benchmarks.plot import write_plot
 from langchain_consensus.benchmarks.race import Clock
-from langchain_consensus.benchmarks.records import Report, WorkloadRecord, environment, setting_of
-from langchain_consensus.benchmarks.report import COLUMNS, about, limit_line, method_rows, write_text
+from langchain_consensus.benchmarks.records import Report, WorkloadRecord
+from langchain_consensus.benchmarks.report import COLUMNS, about, limit_line, method_rows, profile_line, write_text
 from langchain_consensus.benchmarks.run import Run, run_sampling, run_scoring
 from langchain_consensus.benchmarks.series import run_batches, run_candidates
+from langchain_consensus.benchmarks.setting import environment, setting_of
 from langchain_consensus.benchmarks.subject import load_subject
 from langchain_consensus.benchmarks.workloads import DEFAULT_QUESTIONS, WORKLOADS
 from langchain_consensus.cli import engines, logs
@@ -59,6 +60,7 @@ class BenchJob:
     cache_dir: Path | None
     out: Path | None
     minutes: float | None
+    profile: bool
     json_file: Path | None
     markdown_file: Path | None
     plot_file: Path | None
@@ -88,7 +90,7 @@ class BenchJob:
         )
         clock = Clock(seconds=None if self.minutes is None else 60 * self.minutes)
         with Journal.opened(self.out, setting) as journal:
-            run = Run(rounds=self.repeats, journal=journal, clock=clock, say=say)
+            run = Run(rounds=self.repeats, journal=journal, clock=clock, say=say, profile=self.profile)
             for name in self.workloads:
                 record = self._measured(name, subject, run)
                 if record is None:
@@ -167,5 +169,6 @@ def _show(report: Report) -> None:
         for row in method_rows(workload):
             table.add_row(*row)
     print_table(table)
-    print_lines("", *(limit_line(one) for one in report.workloads if one.limit is not None))
+    told = (line for one in report.workloads for line in (limit_line(one), profile_line(one)) if line)
+    print_lines("", *told)
     print_lines(*(f"! {note}" for one in report.workloads for note in one.notes), *about(report))

@@ -20,10 +20,12 @@ class ModelFacts:
     Attributes:
         context: Most tokens that prompt and answer have together.
         shows_tools: Whether the chat template shows tools.
+        follows_grammars: Whether the engine samples under a grammar.
     """
 
     context: int | None = None
     shows_tools: bool | None = None
+    follows_grammars: bool | None = None
 
 
 def facts_of_folder(folder: Path) -> ModelFacts:
@@ -32,13 +34,19 @@ def facts_of_folder(folder: Path) -> ModelFacts:
     template = folder / "chat_template.jinja"
     text = template.read_text(encoding="utf-8") if template.is_file() else tokenizer.get("chat_template")
     positions = config.get("text_config", config).get("max_position_embeddings")
-    return ModelFacts(context=_whole(positions), shows_tools=_shows_tools(text) if config else None)
+    return ModelFacts(
+        context=_whole(positions), shows_tools=_shows_tools(text) if config else None, follows_grammars=True
+    )
 
 
 def facts_of_model(model: Any, tokenizer: Any) -> ModelFacts:
     """What a loaded model and its tokenizer say."""
     positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
-    return ModelFacts(context=_whole(positions), shows_tools=_shows_tools(getattr(tokenizer, "chat_template", None)))
+    return ModelFacts(
+        context=_whole(positions),
+        shows_tools=_shows_tools(getattr(tokenizer, "chat_template", None)),
+        follows_grammars=True,
+    )
 
 
 def _shows_tools(template: object) -> bool:

@@ -77,7 +77,7 @@ class FakeEngine:
     @property
     def facts(self) -> ModelFacts:
         """That it takes tools as it takes chats, and texts of any length."""
-        return ModelFacts(shows_tools=self._is_chat)
+        return ModelFacts(shows_tools=self._is_chat, follows_grammars=True)
 
     def token_ids(self, text: str) -> list[int]:
         """One id a word, the same for the same word."""

@@ -86,7 +86,7 @@ class EchoDialect:
         seed: int,
         end_ids: Sequence[int],  # noqa: ARG002 - the server knows its model's own
     ) -> Exchange[tuple[Drawn, ...]]:
-        """Draws; penalties are switched off under OpenAI's names and llama.cpp's, which has one on by default."""
+        """Draws with every sampling option said aloud."""
 
         def read(answer: Any) -> tuple[Drawn, ...]:
             first_choice(answer)
@@ -102,16 +102,15 @@ class EchoDialect:
             top_k=settings.top_k,
             min_p=settings.min_p,
             stop=list(settings.stop) or None,
-            repeat_penalty=1.0,
-            presence_penalty=0.0,
-            frequency_penalty=0.0,
             seed=seed,
             logprobs=1,
         )
 
     def _completion(self, ids: Sequence[int], read: Any, **options: Any) -> Exchange[Any]:
         prompt = self.text_of(ids) if self.as_text else list(ids)
-        body = {"model": self.model, "prompt": prompt, **options}
+        # Under OpenAI's names and llama.cpp's, which has one on by default.
+        unchanged = {"repeat_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+        body = {"model": self.model, "prompt": prompt, **unchanged, **options}
         return Exchange(path="/completions", body=body, read=read, cost=openai_cost)
 
 

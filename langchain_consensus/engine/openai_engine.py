@@ -7,16 +7,16 @@ requests under way is bounded for all of them together.
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import threading
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
-from langchain_consensus.engine.loading import LoadOptions, load_tokenizer, resolve
+from langchain_consensus.engine.loading import LoadOptions
 from langchain_consensus.engine.openai_loop import LoopThread
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.engine.openai_tokenizer import require_openai, tokenization_of
+from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -211,7 +211,7 @@ class OpenAICompatibleEngine:
     def _started(self) -> Servers:
         with self._lock:
             if self._servers is None:
-                _require_openai()
+                require_openai()
                 from langchain_consensus.engine.openai_servers import ServerOptions, Servers
 
                 self._servers = Servers(ServerOptions(**self._options), self._tokenization())
@@ -220,14 +220,8 @@ class OpenAICompatibleEngine:
 
     def _tokenization(self) -> Tokenization:
         if self._tokens is None:
-            _require_openai()
-            from langchain_consensus.engine.tokenization import Tokenization
-
-            tokenizer, ends = self._tokenizer, []
-            if isinstance(tokenizer, str | Path):
-                source = resolve(str(tokenizer), self._load_options)
-                tokenizer, ends = load_tokenizer(source, self._load_options), _end_ids(source)
-            self._tokens = Tokenization(tokenizer, end_ids=ends)
+            require_openai()
+            self._tokens = tokenization_of(self._tokenizer, self._load_options)
         return self._tokens
 
 
@@ -237,21 +231,3 @@ def _address(url: str) -> str:
         msg = f"`base_url` is {url!r}; it must be an address such as 'http://localhost:8000/v1'."
         raise InvalidInputError(msg)
     return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")
-
-
-def _end_ids(source: str) -> list[int]:
-    """The ids that end a generation, as the model's generation config has them."""
-    from transformers import GenerationConfig
-
-    try:
-        ends = GenerationConfig.from_pretrained(source).eos_token_id
-    except OSError:
-        return []
-    return ends if isinstance(ends, list) else [] if ends is None else [ends]
-
-
-def _require_openai() -> None:
-    missing = [name for name in ("openai", "tenacity", "transformers") if importlib.util.find_spec(name) is None]
-    if missing:
-        msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[openai]"'
-        raise MissingDependencyError(msg)

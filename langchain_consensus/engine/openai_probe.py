@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.engine import openai_checks as checks
 from langchain_consensus.engine.openai_echo import EchoDialect
+from langchain_consensus.engine.openai_interview import Interview, RefusalError, patiently
 from langchain_consensus.engine.openai_protocol import (
     AnswerError,
     MissingLogprobsError,
@@ -123,13 +124,13 @@ async def probe(
     found.append(
         ProbeCheck(name="prompt log-probabilities", passed=True, found=f"returned, in the dialect of {spoken.name}")
     )
-    interview = checks.Interview(client=client, dialect=spoken, tokens=tokens, max_tokens=max_tokens)
+    interview = Interview(client=client, dialect=spoken, tokens=tokens, max_tokens=max_tokens)
     for name, check in _CHECKS:
         try:
             found.append(ProbeCheck(name=name, passed=True, found=await check(interview)))
         except TruncatedPromptError as error:
             found.append(ProbeCheck(name=name, passed=False, found=_TRUNCATED.format(error)))
-        except (checks.RefusalError, AnswerError, RefusedRequestError) as error:
+        except (RefusalError, AnswerError, RefusedRequestError) as error:
             found.append(ProbeCheck(name=name, passed=False, found=str(error)))
         if not found[-1].passed:
             return None, report(spoken.name)
@@ -193,7 +194,7 @@ async def _is_spoken(client: AsyncOpenAI, dialect: Dialect, tokens: Tokenization
     """Whether an answer to a short question has log-probabilities of the prompt in it, right or wrong."""
     ids = tokens.plain_ids(_KNOWN)
     try:
-        await checks.patiently(client, dialect.score(ids, 1))
+        await patiently(client, dialect.score(ids, 1))
     except (MissingLogprobsError, RefusedRequestError):
         return False
     except (NoNumberError, OtherTokensError, TruncatedPromptError):

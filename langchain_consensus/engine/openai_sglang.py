@@ -84,9 +84,7 @@ class SglangDialect:
             "min_p": settings.min_p,
             "stop": list(settings.stop),
             "stop_token_ids": list(end_ids),
-            "repetition_penalty": 1.0,
-            "presence_penalty": 0.0,
-            "frequency_penalty": 0.0,
+            **_UNCHANGED,
             "sampling_seed": seed,
         }
         return self._generate(ids, read, logprob_start_len=len(ids) - 1, sampling_params=params)
@@ -96,7 +94,9 @@ class SglangDialect:
         return Exchange(path="//generate", body=body, read=read, cost=_cost)
 
 
-_ONE = {"max_new_tokens": 1, "temperature": 0.0}
+_UNCHANGED = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+"""Said aloud, since a model's `generation_config.json` changes the server's defaults."""
+_ONE = {"max_new_tokens": 1, "temperature": 0.0, **_UNCHANGED}
 
 
 def _meta(answer: Any) -> Mapping[str, Any]:

@@ -72,7 +72,7 @@ class VllmDialect:
     def draw(
         self, ids: Sequence[int], settings: SamplingSettings, *, seed: int, end_ids: Sequence[int]
     ) -> Exchange[tuple[Drawn, ...]]:
-        """Draws with every sampling option said aloud: a model's `generation_config.json` changes vLLM's defaults."""
+        """Draws with every sampling option said aloud."""
 
         def read(answer: Any) -> tuple[Drawn, ...]:
             first_choice(answer)
@@ -89,16 +89,15 @@ class VllmDialect:
             min_p=settings.min_p,
             stop=list(settings.stop),
             stop_token_ids=list(end_ids),
-            repetition_penalty=1.0,
-            presence_penalty=0.0,
-            frequency_penalty=0.0,
             seed=seed,
             logprobs=0,
             return_token_ids=True,
         )
 
     def _completion(self, ids: Sequence[int], read: Any, **options: Any) -> Exchange[Any]:
-        body = {"model": self.model, "prompt": list(ids), "add_special_tokens": False, **options}
+        # Said aloud in every request, since a model's `generation_config.json` changes vLLM's defaults.
+        unchanged = {"repetition_penalty": 1.0, "presence_penalty": 0.0, "frequency_penalty": 0.0}
+        body = {"model": self.model, "prompt": list(ids), "add_special_tokens": False, **unchanged, **options}
         return Exchange(path="/completions", body=body, read=read, cost=openai_cost)
 
 

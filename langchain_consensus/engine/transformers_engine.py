@@ -96,6 +96,7 @@ class TransformersEngine:
         self._budgets = (token_budget, row_budget, prefix_cache_bytes)
         self._lock = threading.RLock()
         self._loaded: LocalModel | None = None
+        self._written: dict[tuple[str, str], str] = {}
         self._owned: tuple[Any, Any] | None = None
         self.worker = Worker()
         """The thread in which async callers use this engine."""
@@ -188,7 +189,7 @@ class TransformersEngine:
             return facts_of_model(*self._owned)
         known = EMBEDDED_MODELS.get(self._name)
         if known is not None:
-            return ModelFacts(context=known.context, shows_tools=known.is_chat)
+            return ModelFacts(context=known.context, shows_tools=known.is_chat, follows_grammars=True)
         return facts_of_folder(Path(self._name).expanduser())
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
@@ -212,8 +213,11 @@ class TransformersEngine:
         Raises:
             InvalidInputError: If the model has no chat template, or one that knows no tools.
         """
-        with self._lock:
-            return self._model().tokens.written_call(name, arguments)
+        # A chat model asks the same of every reply, and should not wait for the device each time.
+        if (name, arguments) not in self._written:
+            with self._lock:
+                self._written[name, arguments] = self._model().tokens.written_call(name, arguments)
+        return self._written[name, arguments]
 
     @property
     def prefix_cache(self) -> PrefixCacheStatus:

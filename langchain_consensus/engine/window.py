@@ -5,13 +5,11 @@ A sliding window is no limit: it says how far one layer looks back, not how long
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from langchain_consensus.errors import ContextWindowError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 __all__ = ["ContextWindow"]
 
@@ -82,7 +80,11 @@ def _positions(config: Any) -> int | None:
     text = config.get_text_config()
     own: int | None = getattr(text, "max_position_embeddings", None)
     stretch: Mapping[str, Any] = getattr(text, "rope_parameters", None) or getattr(text, "rope_scaling", None) or {}
-    original, factor = stretch.get("original_max_position_embeddings"), stretch.get("factor")
-    if own is None or not original or not factor:
-        return own
-    return max(own, int(original * factor))
+    # Models whose layers differ have one mapping for each kind of layer.
+    each = [stretch, *(one for one in stretch.values() if isinstance(one, Mapping))]
+    stretched = [
+        int(one["original_max_position_embeddings"] * one["factor"])
+        for one in each
+        if one.get("original_max_position_embeddings") and one.get("factor")
+    ]
+    return own if own is None else max(own, *stretched, 0)

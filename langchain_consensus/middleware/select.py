@@ -16,8 +16,8 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.constants import TAG_NOSTREAM
 from langgraph.types import Command
 
-from langchain_consensus.call_formats import writer_of_calls
 from langchain_consensus.candidates import given, normalised_text
+from langchain_consensus.chat.call_formats import writer_of_calls
 from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.middleware.conversation import answer_question, turn_question
 from langchain_consensus.results import ConsensusResult

@@ -99,25 +99,28 @@ def test_the_stepper_works_by_mouse(browser, page):
         assert shown(browser) == row(browser, number)
 
 
-def test_the_charts_and_bars_follow_the_step(browser, page):
+@pytest.mark.parametrize(("number", "when"), [(0, "before the game"), (9, "at iteration")])
+def test_the_charts_and_bars_follow_the_step(browser, page, number, when):
     browser.open(page)
-    browser.run("const s = document.getElementById('step'); s.value = 0; s.dispatchEvent(new Event('input'))")
-    assert browser.text("#when") == "before the game"
-    assert browser.text("#time") == "1"
+    browser.run(
+        "const s = document.getElementById('step'); s.value = arguments[0]; s.dispatchEvent(new Event('input'))", number
+    )
+    assert browser.text("#when").startswith(when)
     found = browser.run(
         """return [...document.querySelectorAll('.chart')].map((svg) => {
           const lines = [...svg.querySelectorAll('polyline')], dots = [...svg.querySelectorAll('circle')];
-          return lines.map((line, i) => [line.points[0].x - dots[i].cx.baseVal.value,
-            line.points[0].y - dots[i].cy.baseVal.value,
-            line.points[0].x - svg.querySelector('.cursor').x1.baseVal.value]);
-        })"""
+          return lines.map((line, i) => [line.points[arguments[0]].x - dots[i].cx.baseVal.value,
+            line.points[arguments[0]].y - dots[i].cy.baseVal.value,
+            line.points[arguments[0]].x - svg.querySelector('.cursor').x1.baseVal.value]);
+        })""".replace("arguments[0]", str(number))
     )
     assert len(found) == 2
-    assert all(abs(number) < 1e-3 for chart in found for line in chart for number in line)
+    assert all(abs(difference) < 1e-3 for chart in found for line in chart for difference in line)
     widths = browser.run("return [...document.querySelectorAll('.now .fill')].map((one) => one.width.baseVal.value)")
     shares = [float(re.sub("[<>%]", "", text)) for text in shown(browser)]
     assert widths == pytest.approx(shares, abs=0.06)
-    assert browser.run("return document.querySelector('#steps .current').rowIndex") == 2
+    assert shown(browser) == row(browser, number)
+    assert browser.run("return document.querySelector('#steps .current').rowIndex") == number + 2
 
 
 def test_the_stepper_works_by_keyboard(browser, page):

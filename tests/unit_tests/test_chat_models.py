@@ -30,6 +30,7 @@ from langchain_consensus.errors import EngineError, InvalidInputError
 from langchain_consensus.evidence import EVIDENCE, result_from_json
 from langchain_consensus.prompts import ChatPrompt, Message
 from tests.engines import CAPITAL, SUM, RecordingEngine
+from tests.watchdog import watched_loop
 
 PROMPTS = [CAPITAL, SUM]
 ANSWERS = ["Canberra", "four"]
@@ -220,21 +221,10 @@ async def test_the_event_loop_runs_on_while_a_model_computes():
             return super().sample(prompts, settings)
 
     chat = ChatEquilibriumRanking.from_engine(Slow(), solver="log_time_flow")
-    done, longest = asyncio.Event(), 0.0
-
-    async def beat():
-        nonlocal longest
-        while not done.is_set():
-            before = time.perf_counter()
-            await asyncio.sleep(0.001)
-            longest = max(longest, time.perf_counter() - before)
-
-    heart = asyncio.create_task(beat())
-    found = await asyncio.gather(*(chat.ainvoke(prompt) for prompt in PROMPTS * 2), chat.abatch(PROMPTS))
-    done.set()
-    await heart
+    async with watched_loop() as watch:
+        found = await asyncio.gather(*(chat.ainvoke(prompt) for prompt in PROMPTS * 2), chat.abatch(PROMPTS))
     assert said(found[:4]) == ANSWERS * 2
-    assert longest < 0.15  # a blocked loop would show the engine's 0.2 s
+    assert watch.blocked < 0.15  # a blocked loop would show the engine's 0.2 s
 
 
 # --- many conversations ---

@@ -174,6 +174,14 @@ def test_a_choice_that_is_none_is_refused_when_it_is_bound(choice):
         chat({GOOD: 1.0}).invoke(QUESTION, tool_choice="any")
 
 
+@pytest.mark.parametrize("other", [{"type": "web_search"}, {"type": "function"}, {"function": {}}])
+def test_a_tool_that_is_no_function_is_refused(other):
+    with pytest.raises(InvalidInputError, match=r"`tools` holds .*it must be a function"):
+        chat({GOOD: 1.0}).invoke(QUESTION, tools=[other])
+    with pytest.raises(InvalidInputError, match=r"`tools` holds .*it must be a function"):
+        chat({GOOD: 1.0}).bind_tools([{"type": "web_search"}])
+
+
 def test_the_cache_keeps_forced_and_free_calls_apart():
     model = chat({GOOD: 0.1, "5": 0.9}, cache=InMemoryCache())
     assert model.bind_tools([add]).invoke(QUESTION).tool_calls == []

@@ -8,6 +8,7 @@ import pytest
 
 from langchain_consensus import ChatEquilibriumRanking, ConsensusRanker, EquilibriumRankingLLM, TransformersEngine
 from langchain_consensus.engine.worker import Worker, in_worker
+from langchain_consensus.errors import ContextWindowError
 from langchain_consensus.game import PiKL
 from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 from tests.watchdog import watched_loop
@@ -110,6 +111,26 @@ async def test_the_watchdog_sees_a_block():
         time.sleep(0.12)  # noqa: ASYNC251
         await asyncio.sleep(0.05)
     assert 0.08 < watch.blocked < 0.3
+
+
+async def test_the_watchdog_sees_a_worker_that_keeps_the_global_lock():
+    class Engine:
+        worker = Worker()
+
+    engine = Engine()
+    await in_worker(engine, int)
+    async with watched_loop() as watch:
+        await in_worker(engine, sum, range(20_000_000))  # one call into C, several tenths of a second of processor time
+    assert watch.blocked > 0.08
+
+
+async def test_a_long_document_is_tokenised_beside_the_loop(engine):
+    llm = EquilibriumRankingLLM(engine=engine, **OPTIONS)
+    await llm.ainvoke(QUESTIONS[0])
+    async with watched_loop() as watch:
+        with pytest.raises(ContextWindowError):
+            await llm.ainvoke("the answer is yes. " * 10_000)
+    assert watch.blocked < LONGEST_BLOCK
 
 
 async def test_calls_of_a_busy_engine_wait_without_a_thread_each(engine):

@@ -40,6 +40,8 @@ def _no_weights(monkeypatch):
     """Model ids give the fake engine: what a block shows is the call, not the model."""
     for home in ("engine.transformers_engine", "engine", "settings"):
         monkeypatch.setattr(f"langchain_consensus.{home}.TransformersEngine", lambda *_, **__: FakeEngine(BELIEFS))
+    served = "langchain_consensus.engine.openai_engine.OpenAICompatibleEngine"
+    monkeypatch.setattr(served, lambda *_, **__: FakeEngine(BELIEFS))
 
 
 @pytest.mark.usefixtures("_no_weights")

@@ -14,9 +14,9 @@ from langchain_tests.integration_tests import RetrieversIntegrationTests
 from pydantic import ValidationError
 
 from langchain_consensus import ConsensusReranker, DocumentResult, FakeEngine, RelevanceWording, Rule
+from langchain_consensus.documents.prior import standardised
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import ConsensusGame, PiKL, solve, with_prior
-from langchain_consensus.retriever_prior import standardised
 from tests.engines import BELIEFS, CAPITAL, SUM, RecordingEngine, text_of
 
 DOCUMENTS = [

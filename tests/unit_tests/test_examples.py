@@ -26,6 +26,11 @@ BELIEFS = {
         "Who will win the next World Cup?": {"Brazil": 0.5, "France": 0.5},
     },
     "judge_another_model.py": {"What is the capital of Australia?": {"Canberra": 0.7, "Sydney": 0.2, "Melbourne": 0.1}},
+    "many_questions.py": {
+        "What is the capital of Australia?": {"Canberra": 0.9, "Sydney": 0.1},
+        "What is the capital of France?": {"Paris": 0.95, "Lyon": 0.05},
+        "What is the capital of Japan?": {"Tokyo": 0.8, "Kyoto": 0.2},
+    },
     "rag_with_grounded_answer.py": {
         "What is the capital of Australia?": {"Canberra": 0.9, "Sydney": 0.1},
         "Who designed Canberra?": {"Marion Griffin": 0.5, "Walter Griffin": 0.5},

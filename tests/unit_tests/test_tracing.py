@@ -1,14 +1,18 @@
 """What LangChain's own tracers, handlers and events see of the pipeline's steps, on every surface."""
 
 import asyncio
+import json
 import time
+from unittest.mock import MagicMock
 
 import pytest
 from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import AsyncCallbackHandler
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import PromptTemplate
+from langchain_core.tracers import LangChainTracer
 from langchain_core.tracers.context import collect_runs
+from langsmith import Client
 
 from langchain_consensus import ChatEquilibriumRanking, ConsensusOutputParser, ConsensusRanker, EquilibriumRankingLLM
 from langchain_consensus.errors import InvalidInputError
@@ -199,6 +203,23 @@ def test_tags_and_metadata_of_a_call_reach_the_steps(llm):
         llm.ranked().invoke(CAPITAL, config={"tags": ["mine"], "metadata": {"tenant": "a"}})
     (run,) = runs.traced_runs
     assert all("mine" in child.tags and child.metadata["tenant"] == "a" for child in run.child_runs)
+
+
+def test_langsmith_is_sent_the_steps_as_children_with_start_end_and_tokens(llm):
+    session = MagicMock()
+    client = Client(api_url="http://nowhere.test", api_key="none", session=session, auto_batch_tracing=False, info={})
+    tracer = LangChainTracer(client=client, project_name="p")
+    llm.invoke(CAPITAL, config={"callbacks": [tracer]})
+    tracer.wait_for_futures()
+    sent = [json.loads(call.kwargs["data"]) for call in session.request.call_args_list if call.kwargs.get("data")]
+    ended = [one for one in sent if one.get("end_time")]
+    (parent,) = (one for one in ended if one["run_type"] == "llm")
+    steps = [one for one in ended if one["name"] in STEPS]
+    assert [one["name"] for one in steps] == STEPS
+    assert {one["parent_run_id"] for one in steps} == {parent["id"]}
+    assert all(one["end_time"] > one["start_time"] for one in steps)
+    assert [one["outputs"].get("usage", {}).get("computed_tokens", 0) > 0 for one in steps] == [True, True, False]
+    assert parent["outputs"]["llm_output"]["token_usage"]["total_tokens"] > 0
 
 
 def test_a_cached_answer_has_no_steps(llm):

@@ -7,12 +7,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from langchain_consensus.documents.wording import RELEVANCE_PRESETS
 from langchain_consensus.engine import TransformersEngine
 from langchain_consensus.evaluation.reranking.comparison import ndcg, paired, table
 from langchain_consensus.evaluation.reranking.methods import PRIORS, orders, read_scored
 from langchain_consensus.evaluation.reranking.scoring import score_searches
 from langchain_consensus.evaluation.reranking.searches import read_searches
-from langchain_consensus.relevance_wording import RELEVANCE_PRESETS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from langchain_consensus.documents.prior import standardised_scores
 from langchain_consensus.game import ConsensusGame, Correctness, LogTimeFlow, solve, with_prior
-from langchain_consensus.retriever_prior import standardised_scores
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -6,17 +6,17 @@ import json
 import time
 from typing import TYPE_CHECKING
 
+from langchain_consensus.documents.passages import split
+from langchain_consensus.documents.relevance import Shortlist, scored
 from langchain_consensus.game import Correctness
-from langchain_consensus.passages import split
-from langchain_consensus.relevance import Shortlist, scored
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from langchain_consensus.documents.wording import RelevanceWording
     from langchain_consensus.engine.base import Engine
     from langchain_consensus.evaluation.reranking.searches import Search
-    from langchain_consensus.relevance_wording import RelevanceWording
 
 __all__ = ["score_searches"]
 

@@ -74,6 +74,21 @@ def test_without_peers_the_engine_runs_alone(data):
     assert "padded" not in result.stdout
 
 
+def test_a_profile_says_where_the_engine_s_time_goes(data, tmp_path):
+    file = tmp_path / "b.json"
+    args = ("--data", data, "--questions", 1, "--repeats", 1, "--peer", "none", "--profile", "--json", file)
+    result = bench(*args, "--workload", "arc", "--workload", "sample")
+    assert result.exit_code == 0, result.stderr
+    assert "time inside PyTorch's operators" in result.stdout
+    for workload in json.loads(file.read_text())["workloads"]:
+        kinds = {one["kind"]: one for one in workload["profile"]}
+        assert {"products", "attention", "copies", "sums and exponentials"} <= set(kinds)
+        assert sum(one["share"] for one in kinds.values()) == pytest.approx(1)
+        # Three layers, seven products each, and the projection.
+        assert kinds["products"]["calls"] >= workload["methods"][0]["forwards"] * 22
+        assert kinds["attention"]["calls"] >= 3 * workload["methods"][0]["forwards"]
+
+
 def test_a_run_without_time_says_what_is_left_and_the_next_one_completes_it(data, tmp_path):
     args = ("--data", data, "--questions", 1, "--workload", "arc", "--peer", "padded", "--out", tmp_path / "b.jsonl")
     stopped = bench(*args, "--repeats", 2, "--minutes", 1e-6)

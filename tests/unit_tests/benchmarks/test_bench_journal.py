@@ -10,9 +10,9 @@ from langchain_consensus.benchmarks.entries import Scope, Speed, Timing, digest_
 from langchain_consensus.benchmarks.journal import Journal
 from langchain_consensus.benchmarks.measure import Measurement
 from langchain_consensus.benchmarks.race import Clock, Turns, take_turns
-from langchain_consensus.benchmarks.records import setting_of
 from langchain_consensus.benchmarks.rounds import complete_rounds, notes_on
 from langchain_consensus.benchmarks.run import Run, run_scoring
+from langchain_consensus.benchmarks.setting import setting_of
 from langchain_consensus.benchmarks.workloads import arc
 from langchain_consensus.errors import InvalidInputError
 

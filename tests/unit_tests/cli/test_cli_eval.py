@@ -16,8 +16,9 @@ from cli_running import BatchEngine, run, write_items
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from langchain_consensus.engine import FakeEngine
+from langchain_consensus.engine import FakeEngine, TransformersEngine
 from tests import recount
+from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 
 ITEMS = [
     {"id": f"item-{i}", "question": f"Question {i}?", "choices": ["süß", f"b{i}", f"c{i}"], "answer_index": i % 3}
@@ -343,3 +344,18 @@ def test_without_the_extra_both_commands_say_what_to_install(data, tmp_path, mon
         assert ran.code == 2
         assert ran.err == 'error: scipy is not installed; run: pip install "langchain-consensus[eval]"\n'
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("chunks_done", [1, 2, 3])
+def test_a_real_engines_scores_do_not_depend_on_where_a_run_was_cut(data, tmp_path, chunks_done):
+    def engine():
+        return TransformersEngine.from_model(tiny_model("llama"), tiny_tokenizer(), prefix_cache_bytes=0)
+
+    out = tmp_path / "out"
+    assert evaluate(data, out, engine=engine()).code == 0
+    before = files(out)
+    scores = out / "arc_easy.chat_qa.jsonl"
+    lines = scores.read_bytes().splitlines(keepends=True)
+    scores.write_bytes(b"".join(lines[: 3 * chunks_done - 1]))
+    assert evaluate(data, out, engine=engine()).code == 0
+    assert files(out) == before

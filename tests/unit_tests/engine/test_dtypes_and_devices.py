@@ -9,12 +9,13 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from langchain_consensus.engine import SamplingSettings, ScoreRequest, TransformersEngine
+from langchain_consensus.engine.loading import LoadOptions, load_model
 from langchain_consensus.engine.local_model import LocalModel
 from langchain_consensus.engine.memory import Budgets
 from langchain_consensus.engine.network import Network
 from langchain_consensus.errors import EngineMemoryError, MissingDependencyError, ModelLoadError
 from langchain_consensus.prompts import ChatPrompt, Message
-from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
+from tests.unit_tests.engine.tiny_models import CONFIGS, tiny_model, tiny_tokenizer
 
 PROMPTS = [ChatPrompt(messages=(Message(role="user", content=text),)) for text in ("what is it?", "is it not?", "x")]
 REQUESTS = [ScoreRequest(prompt=prompt, continuations=("yes", "No, it is not.")) for prompt in PROMPTS]
@@ -116,6 +117,15 @@ def test_a_folder_that_lacks_weights_is_refused_and_not_filled_with_random_numbe
     save_file(weights, file, metadata={"format": "pt"})
     with pytest.raises(ModelLoadError, match=r"lacks 3 of the model's weights, model\.layers\.1\.mlp"):
         TransformersEngine(str(folder), cache_dir=folder).token_ids("x")
+
+
+@pytest.mark.parametrize("name", CONFIGS)
+def test_a_folder_that_transformers_has_written_lacks_nothing(name, tmp_path):
+    tiny_model(name).save_pretrained(tmp_path)
+    loaded = load_model(str(tmp_path), LoadOptions())
+    ids = torch.tensor([[3, 4, 5]])
+    with torch.inference_mode():
+        assert torch.allclose(loaded(ids).logits, tiny_model(name)(ids).logits, atol=1e-5)
 
 
 def test_prompts_that_do_not_fit_together_are_sampled_apart_with_the_same_draws(monkeypatch):

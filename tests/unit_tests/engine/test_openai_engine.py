@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 
 from langchain_consensus import OpenAICompatibleEngine
+from langchain_consensus.engine.openai_interview import Interview
 from langchain_consensus.engine.openai_protocol import (
     AnswerError,
+    Drawn,
     MissingLogprobsError,
     NoNumberError,
     OtherTokensError,
@@ -21,6 +23,7 @@ from langchain_consensus.engine.openai_protocol import (
 from langchain_consensus.engine.openai_replicas import Replica, Replicas
 from langchain_consensus.engine.openai_sglang import SglangDialect
 from langchain_consensus.engine.openai_vllm import VllmDialect
+from langchain_consensus.engine.tokenization import Tokenization
 from langchain_consensus.errors import InvalidInputError, MissingDependencyError
 from tests.unit_tests.engine.tiny_models import tiny_tokenizer
 
@@ -217,3 +220,14 @@ def test_sglang_is_asked_from_one_token_before_the_continuation_and_read_from_it
 )
 def test_two_ways_of_writing_a_token_are_told_from_two_tokens(told, known, same):
     assert same_piece(told, known) == same
+
+
+def test_drawn_texts_are_tokens_only_as_far_as_they_are_certain():
+    tokens = Tokenization(tiny_tokenizer())
+    interview = Interview(client=SimpleNamespace(), dialect=VLLM, tokens=tokens, max_tokens=None)
+    (the,) = tokens.plain_ids(" the")
+    told = Drawn(text="", ids=(the, 7), logprobs=(-1.0, -2.0), finish="end")
+    assert interview.known_ids(told) == [the, 7]
+    for uncertain in ("\ufffd", "", "two words and more"):
+        by_text = Drawn(text="", ids=None, pieces=(" the", uncertain, " the"), logprobs=(-1.0,) * 3, finish="end")
+        assert interview.known_ids(by_text) == [the]

@@ -55,6 +55,14 @@ def test_a_model_without_positions_has_no_limit_but_its_tokenizer_s():
         # Here it says the stretched number already.
         ({"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 128, "rope_theta": 1e4}, 512),
         ({"rope_type": "default", "rope_theta": 1e4}, 512),
+        # One mapping for each kind of layer.
+        (
+            {
+                "sliding_attention": {"rope_type": "default", "rope_theta": 1e4},
+                "full_attention": {"rope_type": "yarn", "factor": 2.0, "original_max_position_embeddings": 512},
+            },
+            1024,
+        ),
     ],
 )
 def test_stretched_positions_count_as_stretched(rope, tokens):

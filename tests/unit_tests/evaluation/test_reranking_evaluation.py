@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from langchain_consensus import FakeEngine
+from langchain_consensus.documents.wording import RELEVANCE_PRESETS
 from langchain_consensus.evaluation.reranking import __main__ as program
 from langchain_consensus.evaluation.reranking.comparison import ndcg, paired, table
 from langchain_consensus.evaluation.reranking.methods import Scored, orders, read_scored
 from langchain_consensus.evaluation.reranking.scoring import score_searches
 from langchain_consensus.evaluation.reranking.searches import Bm25, read_searches
 from langchain_consensus.game import ConsensusGame, PiKL, solve
-from langchain_consensus.relevance_wording import RELEVANCE_PRESETS
 from tests.engines import CAPITAL, RecordingEngine
 
 LIBRARY = {"m": "Melbourne is large.", "c": "Canberra is the capital of Australia.", "s": "Sydney has a harbour."}

@@ -56,15 +56,17 @@ def test_nothing_is_claimed_of_a_hub_id_before_it_is_loaded():
 )
 def test_a_folder_is_known_by_its_small_files(tmp_path, files, expected):
     context, shows_tools = expected
-    assert TransformersEngine(folder(tmp_path, **files)).facts == ModelFacts(context=context, shows_tools=shows_tools)
+    assert TransformersEngine(folder(tmp_path, **files)).facts == ModelFacts(
+        context=context, shows_tools=shows_tools, follows_grammars=True
+    )
 
 
 def test_a_model_of_the_caller_s_and_a_loaded_one_are_known_from_themselves():
     for tokenizer, shows in ((family_tokenizer(TEMPLATES["hermes"]), True), (tiny_tokenizer(), False)):
         engine = TransformersEngine.from_model(family_model(), tokenizer)
-        assert engine.facts == ModelFacts(context=512, shows_tools=shows)
+        assert engine.facts == ModelFacts(context=512, shows_tools=shows, follows_grammars=True)
         engine.token_ids("loads it")
-        assert engine.facts == ModelFacts(context=512, shows_tools=shows)
+        assert engine.facts == ModelFacts(context=512, shows_tools=shows, follows_grammars=True)
 
 
 def test_an_answer_as_long_as_the_window_leaves_no_room_to_claim():
@@ -74,7 +76,7 @@ def test_an_answer_as_long_as_the_window_leaves_no_room_to_claim():
 
 
 def test_without_llguidance_nothing_can_be_forced(monkeypatch):
-    monkeypatch.setattr("langchain_consensus.profiles.find_spec", lambda name: None)
+    monkeypatch.setattr("langchain_consensus.chat.profiles.find_spec", lambda name: None)
     known = profile(FakeEngine())
     assert (known["tool_calling"], known["tool_choice"], known["structured_output"]) == (True, False, False)
 
@@ -84,7 +86,7 @@ def test_an_engine_without_facts_is_asked_nothing():
         name, is_chat = "plain", True
         sample = score = token_ids = lambda self, *_: None
 
-    assert "tool_calling" not in profile(Plain())
+    assert not {"tool_calling", "tool_choice", "structured_output"} & set(profile(Plain()))
 
 
 def test_the_caller_s_own_profile_stands():

@@ -15,8 +15,8 @@ from langchain_consensus.candidates import normalised_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from langchain_consensus.call_formats import CallFormat, WrittenCall
     from langchain_consensus.candidates import AnswerKey
+    from langchain_consensus.chat.call_formats import CallFormat, WrittenCall
 
 __all__ = ["Call", "Reply", "json_key", "reader", "reply_key"]
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from langchain_consensus import RelevanceWording, TransformersEngine
+from langchain_consensus.documents.passages import Passage
+from langchain_consensus.documents.relevance import Shortlist, scored
+from langchain_consensus.documents.wording import RELEVANCE_PRESETS, relevance_wording_named
 from langchain_consensus.engine.tokenization import Tokenization
 from langchain_consensus.errors import ContextWindowError, InvalidInputError
 from langchain_consensus.game import Correctness
-from langchain_consensus.passages import Passage
-from langchain_consensus.relevance import Shortlist, scored
-from langchain_consensus.relevance_wording import RELEVANCE_PRESETS, relevance_wording_named
 from tests.engines import RecordingEngine, TableEngine, text_of
 from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 

@@ -3,8 +3,8 @@
 import pytest
 
 from langchain_consensus import Question
+from langchain_consensus.documents.support import Answered, supports
 from langchain_consensus.prompts import Wording
-from langchain_consensus.support import Answered, supports
 from tests.engines import TableEngine
 
 WORDING = Wording(

@@ -9,24 +9,24 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus.answer_forms import call_forms, narrowed
-from langchain_consensus.call_formats import CallFormat
+from langchain_consensus.chat.answer_forms import call_forms, narrowed
+from langchain_consensus.chat.call_formats import CallFormat
+from langchain_consensus.chat.messages import to_message
+from langchain_consensus.chat.tool_calls import json_key, reader, reply_key
 from langchain_consensus.conversations import question_of
 from langchain_consensus.engine import JsonForm
-from langchain_consensus.evidence import to_message
 from langchain_consensus.results import ConsensusResult
-from langchain_consensus.tool_calls import json_key, reader, reply_key
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from langchain_core.messages import AIMessage, BaseMessage
 
-    from langchain_consensus.chat_options import ChatOptions
+    from langchain_consensus.chat.options import ChatOptions
+    from langchain_consensus.chat.tool_calls import Reply
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.prompts import Question
     from langchain_consensus.ranking import Ranking
-    from langchain_consensus.tool_calls import Reply
 
 __all__ = ["ChatCall"]
 

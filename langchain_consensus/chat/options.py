@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus.answer_forms import forced_tools, response_schema
+from langchain_consensus.chat.answer_forms import forced_tools, response_schema, tool_names
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class ChatOptions:
         fields = {name: value for name, value in with_own_names(options).items() if name not in _OF_LANGCHAIN}
         tools, choice = fields.pop("tools", None) or (), fields.pop("tool_choice", None)
         response_format = fields.pop("response_format", None)
-        forced = forced_tools(choice, [tool["function"]["name"] for tool in tools])
+        forced = forced_tools(choice, tool_names(tools))
         return cls(
             fields=fields,
             tools=() if choice == "none" else tuple(json.dumps(tool, ensure_ascii=False) for tool in tools),
@@ -69,5 +69,10 @@ class ChatOptions:
 
     def in_cache_key(self) -> dict[str, Any]:
         """What of this tells two answers to the same messages apart, the overridden fields aside."""
-        asked = {"tools": list(self.tools), "forced": list(self.forced), "schema": self.schema}
+        asked = {
+            "tools": list(self.tools),
+            "forced": list(self.forced),
+            "schema": self.schema,
+            "shows_schema": self.shows_schema,
+        }
         return {name: value for name, value in asked.items() if value}

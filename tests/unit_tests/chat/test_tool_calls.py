@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_consensus.call_formats import CallFormat
+from langchain_consensus.chat.call_formats import CallFormat
+from langchain_consensus.chat.tool_calls import Call, Reply, reader, reply_key
 from langchain_consensus.engine import FakeEngine
-from langchain_consensus.tool_calls import Call, Reply, reader, reply_key
 
 ADD = json.dumps(
     {

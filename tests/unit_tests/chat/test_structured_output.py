@@ -194,6 +194,13 @@ def test_the_cache_keeps_classes_with_the_same_schema_apart():
     assert model.with_structured_output(Real).invoke(QUESTION) == Real(city="Canberra")
 
 
+def test_the_cache_keeps_any_object_apart_from_an_object_that_was_asked_for():
+    model = chat({'{"city": "Canberra"}': 1.0}, cache=InMemoryCache())
+    model.with_structured_output({"title": "Any", "type": "object"}, method="json_mode").invoke(QUESTION)
+    model.invoke(QUESTION, response_format={"type": "json_schema", "json_schema": {"schema": {"type": "object"}}})
+    assert len(model.engine.sample_calls) == 2  # the second was told a schema
+
+
 @dataclass
 class Small:
     """A small number."""

@@ -22,7 +22,7 @@ def profile_of(engine: object, *, max_new_tokens: int) -> ModelProfile:
     """
     found = getattr(engine, "facts", None)
     facts = found if isinstance(found, ModelFacts) else ModelFacts()
-    constrains = find_spec("llguidance") is not None
+    constrains = bool(facts.follows_grammars) and find_spec("llguidance") is not None
     profile: ModelProfile = {
         "text_inputs": True,
         "text_outputs": True,
@@ -35,8 +35,9 @@ def profile_of(engine: object, *, max_new_tokens: int) -> ModelProfile:
         "video_outputs": False,
         "reasoning_output": False,
         "max_output_tokens": max_new_tokens,
-        "structured_output": constrains,
     }
+    if facts.follows_grammars is not None:
+        profile["structured_output"] = constrains
     if facts.context is not None and facts.context > max_new_tokens:
         profile["max_input_tokens"] = facts.context - max_new_tokens
     if facts.shows_tools is not None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_consensus.passages import split
+from langchain_consensus.documents.passages import split
 
 
 def words(text):

@@ -13,8 +13,8 @@ from langchain_consensus.results import GeneratorScores, LogProbability, SolverR
 if TYPE_CHECKING:
     from langchain_core.documents import Document
 
+    from langchain_consensus.documents.reranking import RankedShortlist
     from langchain_consensus.ranking import RankedCandidate
-    from langchain_consensus.reranking import RankedShortlist
 
 __all__ = ["DocumentResult", "PassageSpan", "document_results", "with_evidence"]
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_consensus.answer_forms import forced_tools, narrowed, response_schema
+from langchain_consensus.chat.answer_forms import forced_tools, narrowed, response_schema
 from langchain_consensus.errors import InvalidInputError
 
 PERSON = {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}

@@ -1,14 +1,15 @@
 """How calls are written is taken from the model's own template, and read back the same; unknown forms are refused."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from langchain_consensus.answer_forms import call_forms
-from langchain_consensus.call_formats import CallFormat
+from langchain_consensus.chat.answer_forms import call_forms
+from langchain_consensus.chat.call_formats import CallFormat
 from langchain_consensus.engine import FakeEngine, SamplingSettings, ScoreRequest, TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt, Message, ToolCall
@@ -155,6 +156,13 @@ def test_markers_of_calls_are_one_token_each_in_what_is_scored(family):
     added = tokens.tokenizer.get_added_vocab()
     assert [added[name] for name in added if name in text] == [t for t in added.values() if t in string.continuation]
     assert tokens.text(string.continuation) == text
+
+
+def test_the_template_is_asked_once_and_not_while_the_device_works():
+    engine = TransformersEngine.from_model(family_model(), family_tokenizer(TEMPLATES["hermes"]))
+    first = CallFormat.of(engine)
+    with engine._lock, ThreadPoolExecutor(1) as pool:
+        assert pool.submit(CallFormat.of, engine).result(timeout=5) == first
 
 
 def test_results_of_tools_have_the_numbers_of_their_calls():

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from langchain_core.documents import Document
 
+from langchain_consensus.documents.prior import standardised
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.retriever_prior import standardised
 
 
 def scored(*scores):

@@ -13,24 +13,24 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_consensus import ranking as step_4
-from langchain_consensus import relevance as step_2
 from langchain_consensus.candidates import Candidate, Candidates, Member
 from langchain_consensus.diagnosis import warnings_of_documents
+from langchain_consensus.documents import relevance as step_2
+from langchain_consensus.documents.wording import RelevanceWording, relevance_wording_named
 from langchain_consensus.game import ConsensusGame, PiKL, solve, with_prior
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question
 from langchain_consensus.ranking import Rule
-from langchain_consensus.relevance_wording import RelevanceWording, relevance_wording_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from langchain_consensus.documents.passages import Passage
+    from langchain_consensus.documents.relevance import DocumentViews, Shortlist
     from langchain_consensus.engine.base import Engine
     from langchain_consensus.game import Solver
     from langchain_consensus.observation import Observer
-    from langchain_consensus.passages import Passage
     from langchain_consensus.ranking import Ranking
-    from langchain_consensus.relevance import DocumentViews, Shortlist
     from langchain_consensus.views import Views
 
 __all__ = ["RankedShortlist", "Reranking"]

@@ -22,9 +22,9 @@ from langchain_consensus.views import Views, normalised
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from langchain_consensus.documents.passages import Passage
+    from langchain_consensus.documents.wording import RelevanceWording
     from langchain_consensus.engine.base import ContinuationScores, Engine, Usage
-    from langchain_consensus.passages import Passage
-    from langchain_consensus.relevance_wording import RelevanceWording
 
 __all__ = ["DocumentViews", "Shortlist", "scored"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.runnables import RunnableConfig
 
-    from langchain_consensus.chat_call import ChatCall
+    from langchain_consensus.chat.call import ChatCall
     from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question
 

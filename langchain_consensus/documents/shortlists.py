@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.documents import Document
 
+from langchain_consensus.documents.passages import split
+from langchain_consensus.documents.prior import standardised
+from langchain_consensus.documents.relevance import Shortlist
 from langchain_consensus.errors import InvalidInputError
-from langchain_consensus.passages import split
-from langchain_consensus.relevance import Shortlist
-from langchain_consensus.retriever_prior import standardised
 
 if TYPE_CHECKING:
     from collections.abc import Callable

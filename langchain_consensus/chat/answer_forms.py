@@ -14,10 +14,10 @@ from langchain_consensus.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from langchain_consensus.call_formats import CallFormat
+    from langchain_consensus.chat.call_formats import CallFormat
     from langchain_consensus.engine import JsonForm
 
-__all__ = ["call_forms", "forced_tools", "narrowed", "response_schema"]
+__all__ = ["call_forms", "forced_tools", "narrowed", "response_schema", "tool_names"]
 
 _MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
 _LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
@@ -25,6 +25,19 @@ _ONES = ("items", "additionalProperties", "contains", "not", "if", "then", "else
 """Where in a JSON schema there are schemas again."""
 _OPEN_BY = {"additionalProperties", "unevaluatedProperties", "patternProperties", *_LISTS[:3], "$ref"}
 _FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"}
+
+
+def tool_names(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The names of tools in OpenAI's form.
+
+    Raises:
+        InvalidInputError: If one is of another form, such as a tool that a server runs itself.
+    """
+    for tool in tools:
+        if not isinstance(tool, dict) or not isinstance(tool.get("function"), dict) or "name" not in tool["function"]:
+            msg = f"`tools` holds {tool!r}; it must be a function: {{'type': 'function', 'function': {{'name': ...}}}}."
+            raise InvalidInputError(msg)
+    return [tool["function"]["name"] for tool in tools]
 
 
 def forced_tools(choice: object, names: Sequence[str]) -> tuple[str, ...]:

@@ -1,0 +1,48 @@
+"""The tokenizer of a model that is served elsewhere; torch is not needed for it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from langchain_consensus.engine.loading import LoadOptions, load_tokenizer, resolve
+from langchain_consensus.errors import MissingDependencyError
+
+if TYPE_CHECKING:
+    from langchain_consensus.engine.tokenization import Tokenization
+
+__all__ = ["require_openai", "tokenization_of"]
+
+
+def require_openai() -> None:
+    """Checks that the client and the tokenizers are installed.
+
+    Raises:
+        MissingDependencyError: If they are not; the message holds the pip command.
+    """
+    missing = [name for name in ("openai", "tenacity", "transformers") if importlib.util.find_spec(name) is None]
+    if missing:
+        msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[openai]"'
+        raise MissingDependencyError(msg)
+
+
+def tokenization_of(tokenizer: Any, options: LoadOptions) -> Tokenization:
+    """The tokenization of a folder, a hub id, an embedded model's name or a transformers tokenizer."""
+    from langchain_consensus.engine.tokenization import Tokenization
+
+    if not isinstance(tokenizer, str | Path):
+        return Tokenization(tokenizer)
+    source = resolve(str(tokenizer), options)
+    return Tokenization(load_tokenizer(source, options), end_ids=_end_ids(source))
+
+
+def _end_ids(source: str) -> list[int]:
+    """The ids that end a generation, as the model's generation config has them."""
+    from transformers import GenerationConfig
+
+    try:
+        ends = GenerationConfig.from_pretrained(source).eos_token_id
+    except OSError:
+        return []
+    return ends if isinstance(ends, list) else [] if ends is None else [ends]
