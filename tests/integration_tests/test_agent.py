@@ -26,7 +26,9 @@ def run(model, middleware):
 
 async def test_the_judge_gives_an_answer_the_same_confidence_sync_and_async(qwen_engine):
     script = [calling("lookup", name="Brenvale"), "48,200 people live in Brenvale."] * 2
-    agent, question = run(scripted(*script), ConsensusMiddleware(qwen_engine, on_failure="keep", max_retries=0))
+    agent, question = run(
+        scripted(*script), ConsensusMiddleware(qwen_engine, on_failure="keep", max_retries=0, min_verdict_mass=0.0)
+    )
     plain, other = agent.invoke(question), await agent.ainvoke(question)
     ours, theirs = (one["consensus"]["ConsensusMiddleware"] for one in (plain, other))
     assert 0 < ours["confidence"] < 1
@@ -48,7 +50,7 @@ def test_a_selection_streams_the_winner_alone(qwen_engine):
 
 
 def test_a_call_is_checked_before_it_runs(qwen_engine):
-    gate = ConsensusMiddleware(qwen_engine, mode="tools", verify_tools={"lookup": 1.0})
+    gate = ConsensusMiddleware(qwen_engine, mode="tools", verify_tools={"lookup": 1.0}, min_verdict_mass=0.0)
     agent, question = run(scripted(calling("lookup", name="Brenvale"), "I could not look it up."), gate)
     state = agent.invoke(question)
     assert state["messages"][2].status == "error"  # no verdict is certain
