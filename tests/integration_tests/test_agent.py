@@ -24,16 +24,18 @@ def run(model, middleware):
     return agent, {"messages": [("human", QUESTION)]}
 
 
-async def test_the_judge_gives_an_answer_the_same_confidence_sync_and_async(qwen_engine):
-    script = [calling("lookup", name="Brenvale"), "48,200 people live in Brenvale."] * 2
-    agent, question = run(
-        scripted(*script), ConsensusMiddleware(qwen_engine, on_failure="keep", max_retries=0, min_verdict_mass=0.0)
-    )
-    plain, other = agent.invoke(question), await agent.ainvoke(question)
-    ours, theirs = (one["consensus"]["ConsensusMiddleware"] for one in (plain, other))
-    assert 0 < ours["confidence"] < 1
-    assert ours["confidence"] == pytest.approx(theirs["confidence"], abs=1e-4)
-    json.dumps(plain["consensus"], allow_nan=False)
+async def test_a_good_answer_is_believed_more_than_one_that_the_tool_contradicts_sync_and_async(qwen_engine):
+    found = {}
+    for answer in ("48,200 people live in Brenvale.", "Brenvale is a kind of cheese."):
+        script = [calling("lookup", name="Brenvale"), answer] * 2
+        agent, question = run(scripted(*script), ConsensusMiddleware(qwen_engine, on_failure="keep", max_retries=0))
+        plain, other = agent.invoke(question), await agent.ainvoke(question)
+        ours, theirs = (one["consensus"]["ConsensusMiddleware"]["confidence"] for one in (plain, other))
+        assert ours == pytest.approx(theirs, abs=1e-4)
+        json.dumps(plain["consensus"], allow_nan=False)
+        found[answer] = ours
+    good, bad = found.values()
+    assert 0 < bad < good < 1
 
 
 def test_a_selection_streams_the_winner_alone(qwen_engine):
