@@ -577,7 +577,8 @@ def test_a_parser_behind_it_sees_every_candidate(chat):
 
 
 def test_it_answers_in_an_agent(chat):
-    agents = pytest.importorskip("langchain.agents")
+    from langchain import agents
+
     agent = agents.create_agent(chat, system_prompt="Be brief.")
     last = agent.invoke({"messages": [("human", CAPITAL)]})["messages"][-1]
     assert (type(last), last.content) == (AIMessage, "Canberra")

@@ -253,7 +253,8 @@ class Agent(RecordingEngine):
 
 
 async def test_an_agent_runs_the_tool_and_answers():
-    agents = pytest.importorskip("langchain.agents")
+    from langchain import agents
+
     model = ChatEquilibriumRanking.from_engine(Agent({}), solver="log_time_flow", rule="majority")
     agent = agents.create_agent(model, tools=[add])
     for final in (

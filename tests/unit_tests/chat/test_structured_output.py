@@ -246,7 +246,7 @@ def test_options_of_calls_are_bound():
 
 
 def test_an_agent_gives_a_structured_response_beside_its_tools():
-    agents = pytest.importorskip("langchain.agents")
+    from langchain import agents
     from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
     from langchain_core.tools import tool
 

@@ -60,7 +60,8 @@ def test_a_bfloat16_model_runs_packed_and_scores_near_float32(name):
 
 def test_a_model_with_layers_on_another_device_scores_the_same(folder, tmp_path):
     """Layers on disk: accelerate keeps them on `meta` and moves weights in for each call, much as between GPUs."""
-    transformers = pytest.importorskip("transformers")
+    import transformers
+
     places = {"model.embed_tokens": "cpu", "model.layers.0": "cpu", "model.layers.1": "disk", "model.layers.2": "disk"}
     places |= {"model.norm": "disk", "model.rotary_emb": "cpu", "lm_head": "disk"}
     spread = transformers.AutoModelForCausalLM.from_pretrained(
