@@ -30,7 +30,7 @@ def check_forest(measurements: Sequence[Measurement[Any]], work: Work) -> None:
             ("tokens computed, by its own account", usage.computed_tokens, work.tokens),
             ("tokens seen by the decoder", one.tokens, work.tokens),
             ("rows projected, by its own account", usage.head_rows, work.head_rows),
-            ("rows seen by the projection", one.head_rows or work.head_rows, work.head_rows),
+            ("rows seen by the projection", one.head_rows, work.head_rows),
         ):
             if found != wanted:
                 msg = f"The engine did not do the forest's work: {found} {what}, and the forest has {wanted}."

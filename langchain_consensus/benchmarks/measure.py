@@ -84,10 +84,19 @@ class Counter:
     def __init__(self, model: Any) -> None:
         self._model = model
         self._handles: list[Any] = []
-        self.tokens = self.head_rows = self.forwards = 0
+        self._logits = 0
+        self.tokens = self.forwards = 0
+
+    @property
+    def head_rows(self) -> int:
+        """Positions that were projected onto the vocabulary; a row done in tiles counts once all are done."""
+        return self._logits // len(self._model.get_output_embeddings().weight)
 
     def __enter__(self) -> Self:
+        import langchain_consensus.engine.head as tiled
+
         decoder, head = self._model.base_model, self._model.get_output_embeddings()
+        vars(tiled)["linear"] = self._tile_projected
         self._handles = [
             decoder.register_forward_pre_hook(self._read, with_kwargs=True),
             head.register_forward_pre_hook(self._projected),
@@ -95,6 +104,11 @@ class Counter:
         return self
 
     def __exit__(self, *args: object) -> None:
+        from torch.nn.functional import linear
+
+        import langchain_consensus.engine.head as tiled
+
+        vars(tiled)["linear"] = linear
         for handle in self._handles:
             handle.remove()
 
@@ -104,8 +118,14 @@ class Counter:
         self.forwards += 1
 
     def _projected(self, module: Any, args: tuple[Any, ...]) -> None:
-        del module
-        self.head_rows += args[0].numel() // args[0].shape[-1]
+        self._logits += args[0].numel() // args[0].shape[-1] * len(module.weight)
+
+    def _tile_projected(self, hidden: Any, weight: Any, bias: Any) -> Any:
+        # The engine multiplies by parts of the weight itself, which no hook on the module sees.
+        from torch.nn.functional import linear
+
+        self._logits += len(hidden) * len(weight)
+        return linear(hidden, weight, bias)
 
 
 class PeakMemory:

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from langchain_consensus.benchmarks.records import MethodRecord, Report, WorkloadRecord
+    from langchain_consensus.benchmarks.records import Report, WorkloadRecord
 
 __all__ = ["COLUMNS", "FAIRNESS", "about", "limit_line", "markdown", "method_rows", "profile_line", "write_text"]
 
@@ -62,7 +62,7 @@ def method_rows(workload: WorkloadRecord) -> list[tuple[str, ...]]:
                 f"{min(one.seconds):.3g}-{max(one.seconds):.3g}",
                 "-" if ratio is None else f"{ratio:.1f}x",
                 f"{one.tokens:,}",
-                _rows_counted(one, workload),
+                f"{one.head_rows:,}",
                 f"{one.forwards:,}",
                 f"{max(one.peak_bytes) / 1e6:,.0f}",
                 "-" if one.difference is None else f"{one.difference:.1e}",
@@ -156,12 +156,6 @@ def _loads(report: Report) -> list[str]:
     if not loads:
         return []
     return [f"load average of the machine before a turn, this run's own included: {min(loads):.1f} to {max(loads):.1f}"]
-
-
-def _rows_counted(one: MethodRecord, workload: WorkloadRecord) -> str:
-    # The engine may multiply by the projection's weight itself; its own account has been checked.
-    is_engine = one is workload.methods[0] and one.name == "ours"
-    return f"{one.head_rows or workload.forest_head_rows:,}" if is_engine else f"{one.head_rows:,}"
 
 
 def _line(cells: Sequence[str]) -> str:

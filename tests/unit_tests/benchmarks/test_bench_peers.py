@@ -18,6 +18,7 @@ from langchain_consensus.benchmarks.methods import OursSampling, OursScoring, ca
 from langchain_consensus.benchmarks.peers import Generate, Harness, Padded
 from langchain_consensus.benchmarks.requests import distinct_strings
 from langchain_consensus.benchmarks.workloads import arc, rag, sample
+from langchain_consensus.engine.head import Head
 from langchain_consensus.errors import EngineError
 
 NO_WORK = {"peak_bytes": 0, "tokens": 0, "head_rows": 0, "forwards": 0}
@@ -113,6 +114,17 @@ def test_the_counter_counts_padding_rows_and_forwards(subject):
     assert (counter.tokens, counter.head_rows, counter.forwards) == (17, 17, 2)
     subject.model(torch.ones(1, 3, dtype=torch.int64))
     assert counter.tokens == 17  # its hooks are gone
+
+
+def test_the_counter_sees_the_rows_that_the_engine_projects_in_tiles(subject):
+    head, hidden = Head(subject.model, dtype=torch.float32), torch.zeros(5, 32)
+    rows, targets = np.array([0, 2, 2, 4]), np.array([1, 1, 300, 7])
+    with Counter(subject.model) as counter, torch.no_grad():
+        head.logprobs(hidden, rows, targets, row_budget=8)
+    assert counter.head_rows == 3
+    with torch.no_grad():
+        head.logprobs(hidden, rows, targets, row_budget=8)
+    assert counter.head_rows == 3  # it no longer looks
 
 
 def test_peak_memory_sees_what_is_freed_again(subject):
