@@ -2,8 +2,9 @@
 
     python -m tests.experiments.rounds_experiment --data DATA --task triviaqa --limit 100 --output rounds.jsonl
 
-Every question is drawn 16 times at once, and the rounds are then played on these draws: they are the draws that the rounds
-would make (`test_draws_in_rounds_are_the_draws_at_once`). The file gets one line a question; an existing one is continued.
+Every question is drawn 16 times at once, and the rounds are then played on these draws, which are those that the rounds
+would make (`test_draws_in_rounds_are_the_draws_at_once`). The file gets one line a question; an existing one is
+continued.
 """
 
 import argparse
@@ -72,12 +73,12 @@ def report(lines):
         rows = [line[rule.value] for line in lines]
         right = {way: np.array([row[way] for row in rows]) for way in ("fixed", "rounds")}
         gain = Resampled(right).difference("rounds", "fixed")
-        print(
-            f"{rule.value}: {len(rows)} questions, fixed {sum(right['fixed']) / len(rows):.3f}, rounds "
-            f"{sum(right['rounds']) / len(rows):.3f}, difference {gain}, same answer "
-            f"{sum(row['same'] for row in rows)}, tokens {sum(row['tokens'] for row in rows) / total:.0%} of {total}, "
-            f"draws {sum(row['draws'] for row in rows) / len(rows):.1f} of {DRAWS}"
-        )
+        fixed, in_rounds = (sum(row) / len(rows) for row in right.values())
+        tokens, draws = sum(row["tokens"] for row in rows), sum(row["draws"] for row in rows)
+        print(f"{rule.value}: {len(rows)} questions, fixed {fixed:.3f}, rounds {in_rounds:.3f}")
+        print(f"  difference {gain.value:+.3f} [{gain.low:+.3f}, {gain.high:+.3f}]")
+        print(f"  same answer {sum(row['same'] for row in rows)}")
+        print(f"  tokens {tokens} of {total}, {tokens / total:.0%}; draws {draws / len(rows):.1f} of {DRAWS}")
 
 
 def main():
