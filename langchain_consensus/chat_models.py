@@ -8,17 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
-from langchain_core.utils.function_calling import convert_to_openai_tool
-from pydantic import ConfigDict, PrivateAttr, model_validator
+from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
-from langchain_consensus.chat.answer_forms import forced_tools, tool_names
-from langchain_consensus.chat.batches import BatchedChatModel
 from langchain_consensus.chat.call import ChatCall
 from langchain_consensus.chat.messages import to_chunks
 from langchain_consensus.chat.options import ChatOptions, with_own_names
 from langchain_consensus.chat.profiles import profile_of
-from langchain_consensus.chat.structured_output import Checker, Method, checker, structured
+from langchain_consensus.chat.shaped import ShapedChatModel
 from langchain_consensus.conversations import check_prompt
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.ranked import RankedAnswers
@@ -27,7 +24,7 @@ from langchain_consensus.settings import SamplingFields
 from langchain_consensus.tracing import StepRuns
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 
     from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
     from langchain_core.language_models import LanguageModelInput, ModelProfile
@@ -35,8 +32,6 @@ if TYPE_CHECKING:
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.messages import AIMessage, BaseMessage
     from langchain_core.prompt_values import PromptValue
-    from langchain_core.runnables import Runnable
-    from langchain_core.tools import BaseTool
 
     from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
@@ -47,7 +42,7 @@ _OF_SERVERS = ("api_key", "max_retries", "timeout")
 """Standard options of chat models that mean nothing to a model in this process; they are taken with a warning."""
 
 
-class ChatEquilibriumRanking(SamplingFields, BatchedChatModel):
+class ChatEquilibriumRanking(SamplingFields, ShapedChatModel):
     """A chat model that draws several replies, lets its two views of them agree, and gives the one they agree on.
 
     Setup:
@@ -119,8 +114,6 @@ class ChatEquilibriumRanking(SamplingFields, BatchedChatModel):
     streaming: bool | None = None
     """Whether `invoke` sends the chosen reply to handlers in chunks too; `None` leaves it to them."""
 
-    _fits: Checker | None = PrivateAttr(default=None)
-
     @model_validator(mode="before")
     @classmethod
     def _read_standard_options(cls, values: Any) -> Any:
@@ -151,60 +144,6 @@ class ChatEquilibriumRanking(SamplingFields, BatchedChatModel):
         """The rankings of anything that `invoke` takes, with the options of a call; what `ranked()` runs."""
         call = self._call(options, observer)
         return call.rank([call.question(self._convert_input(one).to_messages()) for one in inputs])
-
-    def bind_tools(
-        self,
-        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
-        *,
-        tool_choice: dict[str, Any] | str | bool | None = None,
-        strict: bool | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, AIMessage]:
-        """This model with tools that it may, or must, call.
-
-        Args:
-            tools: What it may call, in any form that LangChain knows.
-            tool_choice: `auto` or `None`: the model decides. `none`: it answers in text. `any`, `required` or `True`:
-                it makes one call. A tool's name, or OpenAI's dictionary with one: it calls that tool. A call that
-                it must make is decoded under the tools' schemas.
-            strict: Goes into the tools' schemas. A call that must be made has no argument that its schema does not
-                list, unless this is `False` and the schema allows it.
-            **kwargs: Options of the calls.
-
-        Raises:
-            InvalidInputError: If a tool is no function, or `tool_choice` none of these, or no name of a tool.
-        """
-        schemas = [convert_to_openai_tool(tool, strict=strict) for tool in tools]
-        forced_tools(tool_choice, tool_names(schemas))
-        choice = {} if tool_choice is None else {"tool_choice": tool_choice}
-        return self.bind(tools=schemas, **choice, **kwargs)
-
-    def with_structured_output(
-        self,
-        schema: dict[str, Any] | type,
-        *,
-        include_raw: bool = False,
-        method: Method = "json_schema",
-        strict: bool | None = None,
-        **kwargs: Any,
-    ) -> Runnable[LanguageModelInput, Any]:
-        """This model with answers of a form that is decoded under, and parsed.
-
-        Args:
-            schema: A pydantic class, a dataclass, a `TypedDict`, a JSON schema or an OpenAI function. The first two
-                give objects of the class, the others dictionaries.
-            include_raw: Whether the result is a dictionary of `raw` (the message), `parsed` and `parsing_error`.
-            method: `json_schema`: the answer is JSON of the schema, which both views are told. `function_calling`: it
-                is a call of one tool with these arguments. `json_mode`: it is any JSON object; say in the prompt which.
-            strict: As in `bind_tools`; it means nothing in `json_mode`.
-            **kwargs: Options of the calls.
-
-        Raises:
-            InvalidInputError: If `method` is none of these, or `schema` of no known form.
-        """
-        model = self.model_copy()
-        model._fits = checker(schema)  # noqa: SLF001
-        return structured(model, schema, method=method, strict=strict, include_raw=include_raw, options=kwargs)
 
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """The settings, ids and numbers, never weights, for `dumps` and `loads`; see `saving`.

@@ -8,14 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.outputs import Generation
+from langchain_core.outputs import Generation, GenerationChunk
 
 from langchain_consensus.results import CandidateResult, ConsensusResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["EVIDENCE", "in_pieces", "result_from_generations", "result_from_json", "to_generations"]
+    from langchain_consensus.ranking import Ranking
+
+__all__ = [
+    "EVIDENCE",
+    "in_pieces",
+    "result_from_generations",
+    "result_from_json",
+    "to_chunks",
+    "to_generations",
+    "token_usage",
+]
 
 EVIDENCE = "consensus"
 """The key under which the evidence is kept in `generation_info` and `response_metadata`."""
@@ -31,6 +41,28 @@ def to_generations(result: ConsensusResult[Any]) -> list[Generation]:
         Generation(text=candidate["text"], generation_info={EVIDENCE: {"rank": rank, **candidate, **shared}})
         for rank, candidate in enumerate(plain["candidates"])
     ]
+
+
+def to_chunks(generation: Generation) -> list[GenerationChunk]:
+    """A generation in pieces; the evidence of two chunks would not add, so the last one has all of it."""
+    *first, last = in_pieces(generation.text)
+    return [
+        *(GenerationChunk(text=piece) for piece in first),
+        GenerationChunk(text=last, generation_info=generation.generation_info),
+    ]
+
+
+def token_usage(rankings: Sequence[Ranking]) -> dict[str, int]:
+    """Usage in the usual names: prompt tokens are all that was read, for scoring too; completion tokens were drawn."""
+    read = sum(ranking.usage.input_tokens for ranking in rankings)
+    drawn = sum(ranking.usage.sampled_tokens for ranking in rankings)
+    computed = sum(ranking.usage.computed_tokens for ranking in rankings)
+    return {
+        "prompt_tokens": read,
+        "completion_tokens": drawn,
+        "total_tokens": read + drawn,
+        "computed_tokens": computed,
+    }
 
 
 def result_from_generations(generations: Sequence[Generation]) -> ConsensusResult[Any] | None:

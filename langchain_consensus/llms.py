@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.globals import get_llm_cache
 from langchain_core.language_models import BaseLLM
-from langchain_core.outputs import GenerationChunk, LLMResult
+from langchain_core.outputs import LLMResult
 from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
 from langchain_consensus.conversations import ConversationPromptValue, as_question, check_prompt
 from langchain_consensus.engine.worker import in_worker
-from langchain_consensus.evidence import in_pieces, to_generations
+from langchain_consensus.evidence import to_chunks, to_generations, token_usage
 from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.saving import written
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from langchain_core.language_models import LanguageModelInput
     from langchain_core.language_models.base import LangSmithParams
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
+    from langchain_core.outputs import GenerationChunk
     from langchain_core.prompt_values import PromptValue
     from langchain_core.runnables import RunnableConfig
 
@@ -194,7 +195,7 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         rankings = self.overridden(kwargs).rank(prompts, stop, observer=StepRuns([run_manager]))
         return LLMResult(
             generations=[to_generations(ConsensusResult.of(ranking)) for ranking in rankings],
-            llm_output={"model_name": self.engine.name, "token_usage": _token_usage(rankings)},
+            llm_output={"model_name": self.engine.name, "token_usage": token_usage(rankings)},
         )
 
     async def _agenerate(
@@ -215,7 +216,7 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         **kwargs: Any,
     ) -> Iterator[GenerationChunk]:
         """Ranks first, then gives the winner word by word; the evidence rides on the last chunk."""
-        for chunk in _chunks(self._generate([prompt], stop, run_manager, **kwargs)):
+        for chunk in to_chunks(self._generate([prompt], stop, run_manager, **kwargs).generations[0][0]):
             if run_manager:
                 run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -228,7 +229,7 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         **kwargs: Any,
     ) -> AsyncIterator[GenerationChunk]:
         """As `_stream`."""
-        for chunk in _chunks(await self._agenerate([prompt], stop, run_manager, **kwargs)):
+        for chunk in to_chunks((await self._agenerate([prompt], stop, run_manager, **kwargs)).generations[0][0]):
             if run_manager:
                 await run_manager.on_llm_new_token(chunk.text, chunk=chunk)
             yield chunk
@@ -264,26 +265,3 @@ def _is_sliced(config: RunnableConfig | list[RunnableConfig] | None) -> bool:
     """Whether LangChain will cut a batch into slices, each of which is a batch of its own."""
     first = config[0] if isinstance(config, list) and config else config
     return isinstance(first, dict) and first.get("max_concurrency") is not None
-
-
-def _chunks(result: LLMResult) -> list[GenerationChunk]:
-    """The best answer to the only prompt, in pieces; scores of two chunks would not add, so the last has them all."""
-    best = result.generations[0][0]
-    *first, last = in_pieces(best.text)
-    return [
-        *(GenerationChunk(text=piece) for piece in first),
-        GenerationChunk(text=last, generation_info=best.generation_info),
-    ]
-
-
-def _token_usage(rankings: Sequence[Ranking]) -> dict[str, int]:
-    """Usage in the usual names: prompt tokens are all that was read, for scoring too; completion tokens were drawn."""
-    read = sum(ranking.usage.input_tokens for ranking in rankings)
-    drawn = sum(ranking.usage.sampled_tokens for ranking in rankings)
-    computed = sum(ranking.usage.computed_tokens for ranking in rankings)
-    return {
-        "prompt_tokens": read,
-        "completion_tokens": drawn,
-        "total_tokens": read + drawn,
-        "computed_tokens": computed,
-    }

@@ -1,0 +1,101 @@
+"""From a solved game to a ranking: the candidates in the order of a rule, with the evidence for it."""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from langchain_consensus.diagnosis import warnings_of
+from langchain_consensus.game import Correctness
+from langchain_consensus.ranking.record import RankedCandidate, Ranking, SolverEvidence
+from langchain_consensus.ranking.rules import Rule, scores_of, sort_scores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from langchain_consensus.candidates import Candidates
+    from langchain_consensus.diagnosis import Worded
+    from langchain_consensus.game import Solution
+    from langchain_consensus.views import Views
+
+    FloatArray = NDArray[np.float64]
+
+__all__ = ["ranked"]
+
+_I, _C = Correctness.INCORRECT, Correctness.CORRECT
+
+
+def ranked(
+    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Worded, model: str
+) -> Ranking:
+    """The ranking of one question's candidates by `rule`, with their scores under every other rule.
+
+    Args:
+        candidates: `N` of them.
+        views: Their views.
+        solution: The solved game of the views; one game, not a batch.
+        rule: What orders them.
+        wording: Under which the views were taken.
+        model: Whose views they are.
+    """
+    scores = scores_of(candidates, views, solution)
+    order_by = sort_scores(scores[rule], rule, solution)
+    order = sorted(
+        range(len(candidates.items)),
+        key=lambda i: (-order_by[i], -candidates.items[i].draws, -views.generator[_C, i], i),
+    )
+    best = tuple(_candidate(candidates, views, scores, i) for i in order)
+    return Ranking(
+        question=candidates.question,
+        candidates=best,
+        rule=rule,
+        confidence=best[0].verdict,
+        agreement=_agreement(scores),
+        margin=_margin([float(scores[rule][i]) for i in order]),
+        warnings=warnings_of(candidates, views, wording),
+        solver=SolverEvidence(
+            name=type(solution.solver).__name__,
+            outcome=solution.outcome.name.lower(),
+            steps=int(solution.steps),
+            gap=float(solution.gap),
+        ),
+        wording=wording.name,
+        model=model,
+        usage=candidates.usage + views.usage,
+        used_wording=wording,
+        solution=solution,
+    )
+
+
+def _margin(best_first: Sequence[float]) -> float:
+    if len(best_first) == 1:
+        return inf
+    first, second = best_first[:2]
+    return 0.0 if first == second else first - second
+
+
+def _agreement(scores: Mapping[Rule, FloatArray]) -> float:
+    generator, verdicts = scores[Rule.SELF_CONTRASTIVE], scores[Rule.DISCRIMINATOR]
+    total = verdicts.sum()
+    share = verdicts / total if total > 0 else np.full_like(verdicts, 1 / len(verdicts))
+    return float(np.minimum(generator, share).sum())
+
+
+def _candidate(candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], place: int) -> RankedCandidate:
+    item = candidates.items[place]
+    return RankedCandidate(
+        text=item.text,
+        members=tuple(member.text for member in item.members),
+        position=item.position,
+        draws=item.draws,
+        generator_correct=float(views.generator_logprobs[_C, place]),
+        generator_incorrect=float(views.generator_logprobs[_I, place]),
+        tokens=int(views.generator_tokens[place]),
+        verdict_correct=float(views.verdict_logprobs[_C, place]),
+        verdict_incorrect=float(views.verdict_logprobs[_I, place]),
+        scores={rule: float(values[place]) for rule, values in scores.items()},
+    )
