@@ -18,6 +18,7 @@ LAYERS = (
     ("engine", "game"),
     ("candidates",),
     ("views",),
+    ("meanings",),
     ("diagnosis",),
     ("ranking", "observation"),
     ("rounds",),
