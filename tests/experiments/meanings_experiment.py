@@ -2,8 +2,8 @@
 
     python -m tests.experiments.meanings_experiment --data DATA --limit 100 --output meanings.jsonl
 
-Of each question of TriviaQA with at least two names of its answer that are not equal after normalisation, two names are a
-pair that means the same, and one of them with the answer of the question before is a pair that does not.
+Of each question of TriviaQA with at least two names of its answer that are not equal after normalisation, two names are
+a pair that means the same, and one of them with the answer of the question before is a pair that does not.
 """
 
 import argparse
