@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from langchain_consensus.ranking import Ranking, Rule
     from langchain_consensus.report import explain_html, plot_policies
     from langchain_consensus.results import ConsensusResult
+    from langchain_consensus.rounds import Rounds
     from langchain_consensus.runnables import ConsensusRanker
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Question",
     "Ranking",
     "RelevanceWording",
+    "Rounds",
     "Rule",
     "SamplingSettings",
     "TransformersEngine",
@@ -71,6 +73,7 @@ _HOMES = {
     "Question": "prompts",
     "Ranking": "ranking",
     "RelevanceWording": "documents.wording",
+    "Rounds": "rounds",
     "Rule": "ranking",
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",

@@ -18,12 +18,22 @@ from langchain_consensus.prompts import Question
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from langchain_consensus.engine.base import Engine, Sample, SamplingSettings
+    from langchain_consensus.engine.base import Engine, Sample, SampleResult, SamplingSettings
     from langchain_consensus.prompts import Wording
 
     AnswerKey = Callable[[str], str]
 
-__all__ = ["Candidate", "Candidates", "Member", "exact_text", "given", "normalised_text", "sampled"]
+__all__ = [
+    "Candidate",
+    "Candidates",
+    "Member",
+    "drawn",
+    "exact_text",
+    "gathered",
+    "given",
+    "normalised_text",
+    "sampled",
+]
 
 
 _AROUND = " \"'`*_“”\N{LEFT SINGLE QUOTATION MARK}\N{RIGHT SINGLE QUOTATION MARK}«»"
@@ -153,6 +163,21 @@ def sampled(
         EngineError: If no draw of a question has a visible character, or none is complete under a grammar.
         InvalidInputError: If the wording answers by letter: what is drawn are answers, and letters are none.
     """
+    result = drawn(engine, wording, questions, settings)
+    shares = result.usage.split(len(questions))
+    return [
+        gathered(question, samples, usage, answer_key=answer_key, has_form=bool(settings.grammar))
+        for question, samples, usage in zip(questions, result.samples, shares, strict=True)
+    ]
+
+
+def drawn(engine: Engine, wording: Wording, questions: Sequence[Question], settings: SamplingSettings) -> SampleResult:
+    """Samples from the generator's correct condition, for all questions in one call of the engine.
+
+    Raises:
+        ContextWindowError: As `sampled`.
+        InvalidInputError: As `sampled`.
+    """
     if wording.answer_as == "letter":
         msg = (
             f"Wording {wording.name!r} answers by letter, so that nothing can be sampled with it; give the options as "
@@ -161,18 +186,32 @@ def sampled(
         raise InvalidInputError(msg)
     prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
     try:
-        result = engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
+        return engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
     except ContextWindowError as error:
         what = f"`question` {questions[error.place].text[:60]!r}"
         raise error.about(what) from error
-    found = [
-        _of_samples(question, samples, answer_key or normalised_text, has_form=bool(settings.grammar))
-        for question, samples in zip(questions, result.samples, strict=True)
-    ]
-    return [replace(one, usage=share) for one, share in zip(found, result.usage.split(len(found)), strict=True)]
 
 
-def _of_samples(question: Question, samples: Sequence[Sample], answer_key: AnswerKey, *, has_form: bool) -> Candidates:
+def gathered(
+    question: Question,
+    samples: Sequence[Sample],
+    usage: Usage,
+    *,
+    answer_key: AnswerKey | None = None,
+    has_form: bool = False,
+) -> Candidates:
+    """The candidates among a question's samples, drawn at once or in several rounds.
+
+    Args:
+        question: What was asked.
+        samples: All its draws, in order.
+        usage: What they cost.
+        answer_key: As `sampled`.
+        has_form: Whether they were drawn under a grammar.
+
+    Raises:
+        EngineError: As `sampled`.
+    """
     whole = [sample for sample in samples if sample.finish == "end" or not has_form]
     visible = [sample for sample in whole if sample.text.strip()]
     if not visible:
@@ -184,11 +223,12 @@ def _of_samples(question: Question, samples: Sequence[Sample], answer_key: Answe
         raise EngineError(msg)
     return Candidates(
         question=question,
-        items=_merge(((sample.text, sample) for sample in visible), answer_key),
+        items=_merge(((sample.text, sample) for sample in visible), answer_key or normalised_text),
         sampled=True,
         empty=len(whole) - len(visible),
         cut=sum(sample.finish == "length" for sample in whole),
         unfinished=len(samples) - len(whole),
+        usage=usage,
     )
 
 

@@ -8,7 +8,7 @@ translate.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from langchain_consensus import candidates as step_1
@@ -19,14 +19,17 @@ from langchain_consensus.game import ConsensusGame, PiKL, solve
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording, wording_named
 from langchain_consensus.ranking import Rule
+from langchain_consensus.rounds import asked_in_rounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_consensus.candidates import AnswerKey, Candidates
+    from langchain_consensus.engine.base import Sample, SampleResult, Usage
     from langchain_consensus.game import Solver
     from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
+    from langchain_consensus.rounds import Rounds
 
 __all__ = ["Consensus"]
 
@@ -43,6 +46,8 @@ class Consensus:
         solver: How the game is solved.
         sampling: How candidates are drawn.
         answer_key: When two answers are one candidate; see `candidates`.
+        rounds: How `ask` spreads the draws over rounds, and when it stops; their sizes replace `sampling.n`. `None`
+            draws all at once.
         observer: Is told of every step, when it begins and when it ends; see `observation`.
     """
 
@@ -52,10 +57,14 @@ class Consensus:
     solver: Solver = field(default_factory=PiKL)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     answer_key: AnswerKey | None = None
+    rounds: Rounds | None = None
     observer: Observer | None = None
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
         """Draws candidates for every question and ranks them."""
+        if self.rounds is not None:
+            temperature = self.sampling.temperature
+            return asked_in_rounds(self, questions, self.rounds, rule=self.rule, temperature=temperature)
         return self.rank(self.draw(questions))
 
     def draw(self, questions: Sequence[Question]) -> list[Candidates]:
@@ -65,6 +74,18 @@ class Consensus:
             drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
             done(candidates=_sizes(drawn), usages=[one.usage for one in drawn])
             return drawn
+
+    def draw_some(self, questions: Sequence[Question], *, first: int, n: int) -> SampleResult:
+        """Some of the draws of every question, for a round of them; see `rounds`."""
+        with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
+            result = step_1.drawn(self.engine, self.used_wording(), questions, replace(self.sampling, first=first, n=n))
+            done(usages=result.usage.split(len(questions)))
+            return result
+
+    def gather(self, question: Question, samples: Sequence[Sample], usage: Usage) -> Candidates:
+        """The candidates among a question's draws."""
+        has_form = bool(self.sampling.grammar)
+        return step_1.gathered(question, samples, usage, answer_key=self.answer_key, has_form=has_form)
 
     def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""

@@ -20,6 +20,7 @@ from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.identity import identity, name_of
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
+from langchain_consensus.rounds import Rounds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -188,6 +189,11 @@ class SamplingFields(RankingSettings):
 
     num_candidates: int = 8
     """Answers drawn for each prompt; equal ones become one candidate."""
+    rounds: Rounds | None = None
+    """Draws in rounds, and stops early for a prompt whose winner more draws could hardly change; see `Rounds`.
+
+    Its sizes must add up to `num_candidates`. A mapping or a sequence of sizes will do: `rounds=(4, 4, 8)`.
+    """
     max_new_tokens: int = 256
     """Longest answer, in tokens."""
     temperature: float = 1.0
@@ -208,10 +214,28 @@ class SamplingFields(RankingSettings):
     def _no_stop_is_empty(cls, stop: Sequence[str] | None) -> tuple[str, ...]:
         return () if stop is None else (stop,) if isinstance(stop, str) else tuple(stop)
 
+    @field_validator("rounds", mode="before")
+    @classmethod
+    def _rounds_of_plain_values(cls, rounds: object) -> object:
+        if isinstance(rounds, Mapping):
+            unknown = sorted(set(rounds) - {"sizes", "risk", "token_budget"})
+            if unknown:
+                msg = f"`rounds` has {unknown[0]!r}; it may have 'sizes', 'risk' and 'token_budget'."
+                raise InvalidInputError(msg)
+            return Rounds(**{**rounds, **({"sizes": tuple(rounds["sizes"])} if "sizes" in rounds else {})})
+        return Rounds(sizes=tuple(rounds)) if isinstance(rounds, (list, tuple)) else rounds
+
     @model_validator(mode="after")
     def _check_sampling(self) -> Self:
         if self.num_candidates < 1:
             msg = f"`num_candidates` is {self.num_candidates}; it must be a whole number of at least 1."
+            raise InvalidInputError(msg)
+        if self.rounds is not None and sum(self.rounds.sizes) != self.num_candidates:
+            total = sum(self.rounds.sizes)
+            msg = (
+                f"`rounds` has the sizes {self.rounds.sizes}, {total} draws together, and `num_candidates` is "
+                f"{self.num_candidates}; both must say the same."
+            )
             raise InvalidInputError(msg)
         self._sampling(None)
         return self
@@ -236,11 +260,13 @@ class SamplingFields(RankingSettings):
         return changed
 
     def _consensus(self, stop: Sequence[str] | None = None) -> Consensus:
-        return replace(self._ranker(), sampling=self._sampling(stop))
+        return replace(self._ranker(), sampling=self._sampling(stop), rounds=self.rounds)
 
     def _describe_sampling(self) -> dict[str, Any]:
         names = ("num_candidates", "max_new_tokens", "temperature", "top_p", "top_k", "min_p", "seed")
-        return {**self._describe(), **{name: getattr(self, name) for name in names}, "stop_strings": list(self.stop)}
+        rounds = {} if self.rounds is None else {"rounds": asdict(self.rounds)}
+        numbers = {name: getattr(self, name) for name in names}
+        return {**self._describe(), **numbers, **rounds, "stop_strings": list(self.stop)}
 
     def _sampling(self, stop: Sequence[str] | None) -> SamplingSettings:
         return SamplingSettings(

@@ -39,6 +39,9 @@ class SamplingSettings:
 
     Attributes:
         n: Samples for each prompt.
+        first: Number of the first of them in the seed's sequence: a prompt's samples 0 to 7 are the same whether they
+            are drawn at once or as `n=4` and then as `n=4, first=4`. A server's seed has no such sequence: there, other
+            numbers only mean other samples.
         max_new_tokens: Longest sample, in tokens.
         temperature: Divides the logits; 0 is greedy.
         top_p: Nucleus: the smallest set of tokens with at least this probability; 1 keeps all.
@@ -51,6 +54,7 @@ class SamplingSettings:
     """
 
     n: int = 8
+    first: int = 0
     max_new_tokens: int = 64
     temperature: float = 1.0
     top_p: float = 0.9
@@ -63,6 +67,7 @@ class SamplingSettings:
     def __post_init__(self) -> None:
         rules: tuple[tuple[str, bool, str], ...] = (
             ("n", _is_int(self.n) and self.n >= 1, "a whole number of at least 1"),
+            ("first", _is_int(self.first) and self.first >= 0, "a whole number of at least 0"),
             (
                 "max_new_tokens",
                 _is_int(self.max_new_tokens) and self.max_new_tokens >= 1,

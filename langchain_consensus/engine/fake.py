@@ -123,8 +123,8 @@ class FakeEngine:
         most_probable = max(names, key=lambda name: answers[name])
         draws = [
             most_probable if settings.temperature == 0 else str(rng.choice(names, p=list(answers.values())))
-            for _ in range(settings.n)
-        ]
+            for _ in range(settings.first + settings.n)
+        ][settings.first :]
         return tuple(_sample(draw, math.log(answers[draw]), settings) for draw in draws)
 
     def _answer(self, text: str, continuation: str) -> float:

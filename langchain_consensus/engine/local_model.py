@@ -165,7 +165,7 @@ class LocalModel:
                         prompt,
                         settings,
                         index=i,
-                        seed=sum(seeds[i]),
+                        seed=sum(seeds[i]) + settings.first,
                         end_ids=end_ids,
                         grammar=grammar,
                     )

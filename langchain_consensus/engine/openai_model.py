@@ -134,7 +134,8 @@ class ServedModel:
         for one in ids:
             self._check_length(len(one), settings.max_new_tokens)
         # Mixed with the prompt, so that equal seeds do not mean equal dice for all prompts of a batch.
-        seeds = tuple(zlib.crc32(np.array([settings.seed, *one], dtype="<u8").tobytes()) >> 1 for one in ids)
+        start = [settings.seed, settings.first] if settings.first else [settings.seed]
+        seeds = tuple(zlib.crc32(np.array([*start, *one], dtype="<u8").tobytes()) >> 1 for one in ids)
         return DrawPlan(prompts=tuple(prompts), ids=ids, seeds=seeds, settings=settings)
 
     async def draw(self, plan: DrawPlan) -> tuple[list[list[Drawn]], Usage]:

@@ -130,7 +130,10 @@ def draw(
         finished: Called after every token of a fork; says whether a stop string has ended it.
         grammar: What every fork follows, before its first token; `None` for any text.
     """
-    uniforms = [np.random.default_rng(list(seed)).random((settings.n, settings.max_new_tokens)) for seed in seeds]
+    end = settings.first + settings.n
+    uniforms = [
+        np.random.default_rng(list(seed)).random((end, settings.max_new_tokens))[settings.first :] for seed in seeds
+    ]
     forks = [[Fork(prompt=p, grammar=grammar and grammar.copy()) for _ in range(settings.n)] for p in range(len(seeds))]
     everyone = [(fork, p, uniforms[p][j]) for p, group in enumerate(forks) for j, fork in enumerate(group)]
     _extend(everyone, start.logits, settings, end_ids, finished, rows=[p for _, p, _ in everyone])

@@ -20,6 +20,7 @@ LAYERS = (
     ("views",),
     ("diagnosis",),
     ("ranking", "observation"),
+    ("rounds",),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),

@@ -65,6 +65,12 @@ def test_draws_do_not_depend_on_the_batch_the_budget_or_the_number_of_forks():
     assert [[f.ids for f in g[:2]] for g in together] == [[f.ids for f in g] for g in fewer]
 
 
+def test_draws_in_rounds_are_the_draws_at_once():
+    at_once = forks_of("qwen2", PROMPTS, SamplingSettings(n=6, max_new_tokens=8, seed=11))
+    later = forks_of("qwen2", PROMPTS, SamplingSettings(n=4, first=2, max_new_tokens=8, seed=11))
+    assert [[f.ids for f in g[2:]] for g in at_once] == [[f.ids for f in g] for g in later]
+
+
 def test_another_seed_gives_other_draws():
     draws = [
         [f.ids for f in forks_of("llama", PROMPTS[:1], SamplingSettings(n=8, max_new_tokens=8, seed=seed))[0]]
