@@ -1,5 +1,9 @@
 """What all tests share: no unit test reaches the network, and every surface can run on an engine without a model."""
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from pytest_socket import disable_socket, enable_socket
 
@@ -28,3 +32,13 @@ def fake_engine():
 def recording_engine():
     """The same, and keeps every call."""
     return RecordingEngine()
+
+
+@pytest.fixture(scope="session")
+def docs_site(tmp_path_factory):
+    """The folder of the documentation, built as CI builds it; whatever MkDocs warns of is an error."""
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", str(folder)]
+    done = subprocess.run(command, cwd=Path(__file__).parents[1], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
