@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from langchain_consensus.engine.base import Usage
-from langchain_consensus.errors import ContextWindowError, EngineError, InvalidInputError
+from langchain_consensus.errors import ContextWindowError, EngineError, InvalidInputError, NonFiniteScoreError
 from langchain_consensus.prompts import Question
 
 if TYPE_CHECKING:
@@ -165,6 +165,9 @@ def sampled(
     except ContextWindowError as error:
         what = f"`question` {questions[error.place].text[:60]!r}"
         raise error.about(what) from error
+    except NonFiniteScoreError as error:
+        what = ", ".join(f"`question` {questions[place].text[:60]!r}" for place in error.places[:3])
+        raise error.about(what, error.places) from error
     found = [
         _of_samples(question, samples, answer_key or normalised_text, has_form=bool(settings.grammar))
         for question, samples in zip(questions, result.samples, strict=True)
