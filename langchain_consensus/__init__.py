@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
     from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
+    from langchain_consensus.meanings import Meanings
     from langchain_consensus.output_parsers import ConsensusOutputParser
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import Ranking, Rule
@@ -39,6 +40,7 @@ __all__ = [
     "FakeEngine",
     "GroundedAnswer",
     "GroundedAnswering",
+    "Meanings",
     "OpenAICompatibleEngine",
     "Question",
     "Ranking",
@@ -69,6 +71,7 @@ _HOMES = {
     "FakeEngine": "engine.fake",
     "GroundedAnswer": "grounding",
     "GroundedAnswering": "grounding",
+    "Meanings": "meanings",
     "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",

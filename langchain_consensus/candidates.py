@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from langchain_consensus.engine.base import Usage
-from langchain_consensus.errors import ContextWindowError, EngineError, InvalidInputError
+from langchain_consensus.errors import ContextWindowError, EngineError, InvalidInputError, NonFiniteScoreError
 from langchain_consensus.prompts import Question
 
 if TYPE_CHECKING:
@@ -190,6 +190,9 @@ def drawn(engine: Engine, wording: Wording, questions: Sequence[Question], setti
     except ContextWindowError as error:
         what = f"`question` {questions[error.place].text[:60]!r}"
         raise error.about(what) from error
+    except NonFiniteScoreError as error:
+        what = ", ".join(f"`question` {questions[place].text[:60]!r}" for place in error.places[:3])
+        raise error.about(what, error.places) from error
 
 
 def gathered(

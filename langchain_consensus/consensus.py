@@ -16,6 +16,7 @@ from langchain_consensus import ranking as step_4
 from langchain_consensus import views as step_2
 from langchain_consensus.engine.base import Engine, SamplingSettings
 from langchain_consensus.game import ConsensusGame, PiKL, solve
+from langchain_consensus.meanings import merged_by_meaning
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording, wording_named
 from langchain_consensus.ranking import Rule
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import AnswerKey, Candidates
     from langchain_consensus.engine.base import Sample, SampleResult, Usage
     from langchain_consensus.game import Solver
+    from langchain_consensus.meanings import Meanings
     from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
     from langchain_consensus.rounds import Rounds
@@ -46,6 +48,7 @@ class Consensus:
         solver: How the game is solved.
         sampling: How candidates are drawn.
         answer_key: When two answers are one candidate; see `candidates`.
+        meanings: Also makes one candidate of drawn answers that the engine says mean the same; `None` does not ask it.
         rounds: How `ask` spreads the draws over rounds, and when it stops; their sizes replace `sampling.n`. `None`
             draws all at once.
         observer: Is told of every step, when it begins and when it ends; see `observation`.
@@ -57,6 +60,7 @@ class Consensus:
     solver: Solver = field(default_factory=PiKL)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     answer_key: AnswerKey | None = None
+    meanings: Meanings | None = None
     rounds: Rounds | None = None
     observer: Observer | None = None
 
@@ -72,6 +76,8 @@ class Consensus:
         wording = self.used_wording()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
+            if self.meanings is not None:
+                drawn = merged_by_meaning(self.engine, drawn, self.meanings)
             done(candidates=_sizes(drawn), usages=[one.usage for one in drawn])
             return drawn
 
@@ -85,7 +91,8 @@ class Consensus:
     def gather(self, question: Question, samples: Sequence[Sample], usage: Usage) -> Candidates:
         """The candidates among a question's draws."""
         has_form = bool(self.sampling.grammar)
-        return step_1.gathered(question, samples, usage, answer_key=self.answer_key, has_form=has_form)
+        one = step_1.gathered(question, samples, usage, answer_key=self.answer_key, has_form=has_form)
+        return one if self.meanings is None else merged_by_meaning(self.engine, [one], self.meanings)[0]
 
     def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""

@@ -8,6 +8,7 @@ ConsensusError
 ├── LowConfidenceError                          an answer is below the threshold that the caller set
 └── EngineError                                 the model or its server failed
     ├── ModelLoadError                          weights are missing, damaged or of a kind that is not accepted
+    ├── NonFiniteScoreError                     the model gave NaN for some requests; carries their places
     ├── ServerCapabilityError                   a server cannot give what scoring needs; the message says what to do
     └── EngineMemoryError                       out of memory after every budget was halved to its floor
 """
@@ -23,6 +24,7 @@ __all__ = [
     "LowConfidenceError",
     "MissingDependencyError",
     "ModelLoadError",
+    "NonFiniteScoreError",
     "ServerCapabilityError",
     "SolverError",
 ]
@@ -72,6 +74,24 @@ class EngineError(ConsensusError):
 
 class ModelLoadError(EngineError):
     """Weights are missing, damaged, or of a kind that is not accepted."""
+
+
+class NonFiniteScoreError(EngineError):
+    """The model gave no number (NaN, or plus infinity) for some of what it was asked; nothing is ranked by it."""
+
+    def __init__(self, message: str, places: tuple[int, ...] = ()) -> None:
+        """Says which.
+
+        Args:
+            message: What was asked, and the remedy.
+            places: Indices of the prompts or requests in the call of the engine; the others of the call are sound.
+        """
+        super().__init__(message)
+        self.places = places
+
+    def about(self, what: str, places: tuple[int, ...]) -> NonFiniteScoreError:
+        """The same error, said of `what` and of the caller's own `places`."""
+        return NonFiniteScoreError(f"{what}: {self}", places)
 
 
 class ServerCapabilityError(EngineError):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from langchain_consensus.ranking import Rule, raw_verdict
 
@@ -20,9 +20,18 @@ __all__ = ["CandidateResult", "ConsensusResult", "GeneratorScores", "SolverResul
 
 AnswerT = TypeVar("AnswerT")
 
+
+def _below_infinity(value: float) -> float:
+    if math.isnan(value) or value == math.inf:
+        msg = f"{value} is no log-probability"
+        raise ValueError(msg)
+    return value
+
+
 LogProbability = Annotated[
     float,
     BeforeValidator(lambda value: -math.inf if value is None else value),
+    AfterValidator(_below_infinity),
     PlainSerializer(lambda value: value if math.isfinite(value) else None, when_used="json"),
 ]
 """In JSON, which has no infinity, `null` is -inf: a probability of zero."""

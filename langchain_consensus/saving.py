@@ -64,6 +64,6 @@ def written(component: Any) -> SerializedConstructor | SerializedNotImplemented:
         for name, field in type(component).model_fields.items()
         if not field.exclude and getattr(component, name) != field.get_default(call_default_factory=True)
     }
-    if "rounds" in changed:
-        changed["rounds"] = asdict(changed["rounds"])
+    for name in changed.keys() & {"meanings", "rounds"}:
+        changed[name] = asdict(changed[name])
     return {"lc": 1, "type": "constructor", "id": component.lc_id(), "kwargs": {**changed, **own}}

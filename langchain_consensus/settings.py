@@ -18,6 +18,7 @@ from langchain_consensus.engine import SamplingSettings, TransformersEngine
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.identity import identity, name_of
+from langchain_consensus.meanings import Meanings
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
 from langchain_consensus.rounds import Rounds
@@ -189,6 +190,8 @@ class SamplingFields(RankingSettings):
 
     num_candidates: int = 8
     """Answers drawn for each prompt; equal ones become one candidate."""
+    meanings: Meanings | None = None
+    """Also makes one candidate of drawn answers that the engine says mean the same; `True` for `Meanings()`."""
     rounds: Rounds | None = None
     """Draws in rounds, and stops early for a prompt whose winner more draws could hardly change; see `Rounds`.
 
@@ -213,6 +216,17 @@ class SamplingFields(RankingSettings):
     @classmethod
     def _no_stop_is_empty(cls, stop: Sequence[str] | None) -> tuple[str, ...]:
         return () if stop is None else (stop,) if isinstance(stop, str) else tuple(stop)
+
+    @field_validator("meanings", mode="before")
+    @classmethod
+    def _meanings_of_plain_values(cls, meanings: object) -> object:
+        if isinstance(meanings, Mapping):
+            unknown = sorted(set(meanings) - {"least_probability"})
+            if unknown:
+                msg = f"`meanings` has {unknown[0]!r}; it may have 'least_probability'."
+                raise InvalidInputError(msg)
+            return Meanings(**meanings)
+        return {True: Meanings(), False: None}[meanings] if isinstance(meanings, bool) else meanings
 
     @field_validator("rounds", mode="before")
     @classmethod
@@ -260,13 +274,14 @@ class SamplingFields(RankingSettings):
         return changed
 
     def _consensus(self, stop: Sequence[str] | None = None) -> Consensus:
-        return replace(self._ranker(), sampling=self._sampling(stop), rounds=self.rounds)
+        return replace(self._ranker(), sampling=self._sampling(stop), meanings=self.meanings, rounds=self.rounds)
 
     def _describe_sampling(self) -> dict[str, Any]:
         names = ("num_candidates", "max_new_tokens", "temperature", "top_p", "top_k", "min_p", "seed")
-        rounds = {} if self.rounds is None else {"rounds": asdict(self.rounds)}
+        asked = {"meanings": self.meanings, "rounds": self.rounds}
+        records = {name: asdict(record) for name, record in asked.items() if record is not None}
         numbers = {name: getattr(self, name) for name in names}
-        return {**self._describe(), **numbers, **rounds, "stop_strings": list(self.stop)}
+        return {**self._describe(), **numbers, **records, "stop_strings": list(self.stop)}
 
     def _sampling(self, stop: Sequence[str] | None) -> SamplingSettings:
         return SamplingSettings(

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_consensus.engine.base import ScoreRequest, Usage
-from langchain_consensus.errors import ContextWindowError
+from langchain_consensus.errors import ContextWindowError, NonFiniteScoreError
 from langchain_consensus.game import Correctness
 
 if TYPE_CHECKING:
@@ -86,6 +86,7 @@ def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> lis
 
     Raises:
         ContextWindowError: If a prompt with a candidate, or with a verdict, is longer than the model can read.
+        NonFiniteScoreError: If the model gives NaN for some; its `places` are those of the questions in the batch.
     """
     requests = [(place, request) for place, one in enumerate(batch) for request in _requests(wording, one)]
     try:
@@ -95,6 +96,10 @@ def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> lis
         answer = max((one.text for one in too_long.items), key=len)
         what = f"`question` {too_long.question.text[:60]!r} with {answer[:60]!r}, the longest of its `candidates`"
         raise error.about(what) from error
+    except NonFiniteScoreError as error:
+        places = tuple(sorted({requests[place][0] for place in error.places}))
+        what = ", ".join(f"`question` {batch[place].question.text[:60]!r}" for place in places[:3])
+        raise error.about(what, places) from error
     scores = iter(result.scores)
     shares = result.usage.split(len(batch))
     return [_views(wording, candidates, scores, share) for candidates, share in zip(batch, shares, strict=True)]

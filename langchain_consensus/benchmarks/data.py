@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.files import json_of, read_bytes
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,16 +34,16 @@ def rows(data: Path, name: str) -> list[dict[str, Any]]:
     """
     path = data / name
     try:
-        lines = path.read_text("utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
-        msg = f"`data` has no readable {name} ({path}); give the folder with the public sets, one folder a set."
+        lines = read_bytes(path, what="it must be a JSONL file").decode("utf-8").split("\n")
+    except (InvalidInputError, UnicodeDecodeError) as error:
+        msg = f"`data` has no readable {name} ({error}); give the folder with the public sets, one folder a set."
         raise InvalidInputError(msg) from error
     found = []
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             continue
         try:
-            row = json.loads(line)
+            row = json_of(line)
         except ValueError as error:
             msg = f"{path}:{number}: the line is no JSON ({error}); every line must be one JSON object."
             raise InvalidInputError(msg) from error

@@ -2,6 +2,7 @@
 
 The file is JSONL. Its first line is the setting (model, machine, versions, code); every further line is one entry and
 names its kind. A line that was cut off by a crash is dropped. What another setting has measured is never added to.
+Another format of these lines is refused; files without a number are of the first.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_consensus.benchmarks.entries import Check, Entry, Scope, Speed, Timing, Trial
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.files import check_format, json_of, read_bytes, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -24,6 +26,8 @@ __all__ = ["Journal"]
 _E = TypeVar("_E", Scope, Trial, Speed, Check, Timing)
 _KINDS: dict[str, type[Entry]] = {kind.kind: kind for kind in (Scope, Trial, Speed, Check, Timing)}
 _SETTING = "setting"
+_FORMAT = 1
+"""Raised whenever what an entry means changes."""
 
 
 class Journal:
@@ -44,7 +48,7 @@ class Journal:
         if path.exists() and path.stat().st_size:
             self._read(path, wanted)
         else:
-            self._append({"kind": _SETTING, **wanted})
+            write_whole(path, json.dumps({"kind": _SETTING, "format": _FORMAT, **wanted}) + "\n")
 
     @classmethod
     @contextmanager
@@ -93,19 +97,28 @@ class Journal:
 
     def _append(self, line: Mapping[str, Any]) -> None:
         assert self._path is not None
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        with self._path.open("ab") as file:
+            before = file.tell()
+            try:
+                file.write(json.dumps(line).encode() + b"\n")
+                file.flush()
+                os.fsync(file.fileno())
+            except OSError:
+                # Half a line in the middle of the file would make all of it unreadable.
+                os.truncate(self._path, before)
+                raise
 
     def _read(self, path: Path, wanted: Mapping[str, Any]) -> None:
-        content = path.read_bytes()
+        content = read_bytes(path, what="`out` must be a journal of this command")
         whole = content[: content.rfind(b"\n") + 1]
         try:
-            first, *others = [json.loads(line) for line in whole.splitlines()] or [{}]
+            first, *others = [json_of(line) for line in whole.splitlines()] or [{}]
             if first.pop("kind") != _SETTING:
                 raise KeyError(_SETTING)
+            check_format(first.pop("format", 1), _FORMAT, where=f"`out` is {path}, which", remedy="Give a new file.")
             self._entries = [_KINDS[line.pop("kind")](**line) for line in others]
+        except InvalidInputError:
+            raise
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"`out` is {path}, which is no journal of this command ({error!r}). Give a new file."
             raise InvalidInputError(msg) from error

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from langchain_consensus.files import write_whole
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -138,9 +140,7 @@ def markdown(report: Report) -> str:
 def write_text(path: Path, report: Report, *, as_json: bool) -> None:
     """Writes the report, whole or not at all."""
     text = json.dumps(report.plain(), indent=1) + "\n" if as_json else markdown(report)
-    unfinished = path.with_name(f"{path.name}.tmp")
-    unfinished.write_text(text, "utf-8")
-    unfinished.replace(path)
+    write_whole(path, text)
 
 
 def _rounds(report: Report) -> str:

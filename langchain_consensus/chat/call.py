@@ -15,6 +15,7 @@ from langchain_consensus.chat.messages import to_message
 from langchain_consensus.chat.tool_calls import json_key, reader, reply_key
 from langchain_consensus.conversations import question_of
 from langchain_consensus.engine import JsonForm
+from langchain_consensus.files import json_of
 from langchain_consensus.results import ConsensusResult
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ class ChatCall:
         if reply.broken or self.fits is None:
             return not reply.broken
         try:
-            self.fits(reply.calls[0].arguments if reply.calls else json.loads(reply.text))
+            self.fits(reply.calls[0].arguments if reply.calls else json_of(reply.text))
         except ValueError:
             return False
         return True

@@ -195,7 +195,11 @@ def writer_of_calls(engine: object) -> Callable[[str, str], str]:
 
 def _json_at(text: str, start: int) -> tuple[Any, int]:
     """The JSON value at `start` and where it ends."""
-    value, end = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, start)
+    try:
+        value, end = json.JSONDecoder(parse_constant=_no_constant).raw_decode(text, start)
+    except RecursionError as error:
+        msg = "nested too deeply"
+        raise ValueError(msg) from error
     return value, end
 
 

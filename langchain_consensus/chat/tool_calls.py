@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.candidates import normalised_text
+from langchain_consensus.files import json_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,8 +93,8 @@ def reply_key(read: Callable[[str], Reply], otherwise: AnswerKey | None) -> Answ
 def json_key(text: str) -> str:
     """When two answers in JSON are one candidate: where their values are equal, however they are written."""
     try:
-        return json.dumps(json.loads(text), sort_keys=True)
-    except ValueError:
+        return json.dumps(json_of(text), sort_keys=True)
+    except (ValueError, RecursionError):
         return normalised_text(text)
 
 

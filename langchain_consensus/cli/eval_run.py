@@ -6,7 +6,6 @@ run that was interrupted and continued, or made longer, computes the very number
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from langchain_consensus.evaluation.grading import grader_for
 from langchain_consensus.evaluation.scoring_pass import drawn_items, given_items
 from langchain_consensus.evaluation.stored import StoredItem, StoredRun, stored_item
 from langchain_consensus.evaluation.summary import summarised, summary_json
+from langchain_consensus.files import json_of, read_bytes, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -111,9 +111,7 @@ def score_and_summarise(run: EvalRun, model: EvalModel, engine: Engine) -> bool:
         StoredRun(path=run.output, settings=dict(recorded.settings), notes=_notes_of(run.output), items=items),
         baseline=run.baseline,
     )
-    unfinished = run.summary_path.with_suffix(".tmp")
-    unfinished.write_text(summary_json(summary), "utf-8")
-    unfinished.replace(run.summary_path)
+    write_whole(run.summary_path, summary_json(summary))
     say(f"{run.name}: {summary.sentence()}, in {run.summary_path}")
     return any(item.error is not None for item in items)
 
@@ -157,8 +155,8 @@ def _notes_of(output: Path) -> dict[str, Any]:
     """The notes of the run that began the file, so that a summary does not depend on who continued it."""
     path = meta_path(output)
     try:
-        notes: dict[str, Any] = json.loads(path.read_text("utf-8"))["notes"]
-    except (OSError, ValueError, KeyError) as error:
+        notes: dict[str, Any] = dict(json_of(read_bytes(path, what="it lies beside what `eval` wrote"))["notes"])
+    except (ValueError, KeyError, TypeError) as error:
         msg = f"{path}: cannot be understood ({error}); give another --output."
         raise InvalidInputError(msg) from error
     return notes

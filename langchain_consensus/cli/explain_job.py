@@ -6,7 +6,6 @@ import os
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from langchain_consensus.candidates import given
 from langchain_consensus.cli import engines
@@ -14,6 +13,7 @@ from langchain_consensus.cli.exits import ABSTAINED
 from langchain_consensus.cli.pipeline import check_text
 from langchain_consensus.cli.show import print_lines, visible
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.files import write_whole
 from langchain_consensus.prompts import Question
 from langchain_consensus.report import check_installed, explain_html, is_page
 
@@ -57,7 +57,7 @@ def write_explanation(job: ExplainJob, sampling: SamplingSettings, settings: Run
         [ranking] = consensus.ask([question])
     seconds = time.perf_counter() - before
     page = explain_html(ranking, seconds=seconds, min_confidence=settings.min_confidence)
-    _write(job.output, page)
+    write_whole(job.output, page)
     below = settings.min_confidence is not None and ranking.confidence < settings.min_confidence
     answer = "no answer: confidence too low" if below else visible(ranking.answer)
     print_lines(f"-> {answer}  (rule {ranking.rule}, confidence {ranking.confidence:.2f})", f"wrote {job.output}")
@@ -84,14 +84,3 @@ def _check_output(path: Path, *, force: bool) -> None:
                 "overwrite it with --force."
             )
             raise InvalidInputError(msg)
-
-
-def _write(path: Path, text: str) -> None:
-    """Writes a file that is there whole or not at all: into a neighbour, which then takes its place."""
-    neighbour = path.with_name(f".{path.name}.{uuid4().hex}.tmp")
-    try:
-        neighbour.write_text(text, "utf-8", newline="\n")
-        neighbour.replace(path)
-    except BaseException:
-        neighbour.unlink(missing_ok=True)
-        raise

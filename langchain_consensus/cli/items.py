@@ -8,13 +8,13 @@ so are empty lines.
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.cli.pipeline import check_text, shortened
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.files import json_of, read_bytes
 from langchain_consensus.prompts import Question
 
 if TYPE_CHECKING:
@@ -58,11 +58,7 @@ def read_items(path: Path) -> ItemFile:
     Raises:
         InvalidInputError: If it cannot be read, or a line breaks a rule; the message begins with file and line.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror}); `--input` must be a JSONL file."
-        raise InvalidInputError(msg) from error
+    data = read_bytes(path, what="`--input` must be a JSONL file")
     items: dict[str, Item] = {}
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not raw.strip():
@@ -135,11 +131,11 @@ def _item(number: int, raw: bytes) -> Item:
 
 def _object(raw: bytes) -> dict[str, Any]:
     try:
-        record = json.loads(raw.decode("utf-8"))
+        record = json_of(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         msg = f"byte {error.start + 1} of the line (0x{raw[error.start]:02x}) is no UTF-8; save the file as UTF-8."
         raise InvalidInputError(msg) from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         msg = f"the line is no JSON ({error}); every line must be one JSON object."
         raise InvalidInputError(msg) from error
     if not isinstance(record, dict):

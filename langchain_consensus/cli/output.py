@@ -1,19 +1,23 @@
 """Files of results that survive an interruption: each line is written whole, and what is there is not done again.
 
 Beside `OUT.jsonl` stands `OUT.jsonl.meta.json` with the settings that made it, so that no file ever holds results of
-two different runs. A last line without its newline was torn by an interruption; it is dropped and written anew.
+two different runs; a lock keeps a second process out while one writes. A last line without its newline was torn by an
+interruption; it is dropped and written anew.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.cli.pipeline import shortened
 from langchain_consensus.cli.records import as_line
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.evaluation.stored import RESULTS_FORMAT
+from langchain_consensus.files import MOST_SETTINGS_BYTES, check_format, json_of, read_bytes, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,26 +53,41 @@ class OutputFile:
             recorded: How the results of this run are made.
 
         Raises:
-            InvalidInputError: If the file cannot be opened, was made in another way, or is no file of results.
+            InvalidInputError: If the file cannot be opened, was made in another way, is no file of results, or another
+                process is writing to it.
         """
         self.path = path
         if path.exists() and not path.is_file():
             msg = f"{path}: is no regular file; leave --output out to write to stdout."
             raise InvalidInputError(msg)
         try:
-            data = path.read_bytes() if path.exists() else b""
-            whole = data[: data.rfind(b"\n") + 1]
-            if data:
-                _check_same(path, recorded.settings)
-            self.written: dict[str, dict[str, Any]] = _records(path, whole)
+            self._file = _locked(path)
+        except OSError as error:
+            msg = f"{path}: cannot be written ({error.strerror}); give an --output in a folder that you may write to."
+            raise InvalidInputError(msg) from error
+        try:
+            self.written = self._begin(recorded)
+        except BaseException:
+            self._file.close()
+            raise
+
+    def _begin(self, recorded: Recorded) -> dict[str, dict[str, Any]]:
+        """What is written already; a line that was torn is cut off."""
+        path = self.path
+        data = read_bytes(path, what="it must be a file of results")
+        whole = data[: data.rfind(b"\n") + 1]
+        if data:
+            _check_same(path, recorded.settings)
+        written = _records(path, whole)
+        try:
             if not data:
                 _write_meta(path, recorded)
             if len(whole) < len(data):
                 os.truncate(path, len(whole))
-            self._file: FileIO = path.open("ab", buffering=0)
         except OSError as error:
             msg = f"{path}: cannot be written ({error.strerror}); give an --output in a folder that you may write to."
             raise InvalidInputError(msg) from error
+        return written
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Appends a record that is not there yet."""
@@ -83,6 +102,26 @@ class OutputFile:
         self._file.close()
 
 
+def _locked(path: Path) -> FileIO:
+    """The file, open for appending, for this process alone; the system frees it when the process ends, however it does.
+
+    On Windows, and on file systems that have no locks, it is not kept from others.
+    """
+    file = path.open("ab", buffering=0)
+    if sys.platform != "win32":
+        import fcntl
+
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.close()
+            msg = f"{path}: another process is writing to it; wait for it, or give another --output."
+            raise InvalidInputError(msg) from error
+        except OSError:
+            pass
+    return file
+
+
 def meta_path(path: Path) -> Path:
     """Where the settings of the results at `path` are kept."""
     return path.with_name(f"{path.name}.meta.json")
@@ -90,13 +129,17 @@ def meta_path(path: Path) -> Path:
 
 def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
     meta = meta_path(path)
-    try:
-        before = json.loads(meta.read_bytes())["settings"]
-        different = [name for name in settings if before[name] != settings[name]]
-    except FileNotFoundError:
+    if not meta.exists():
         msg = f"{path}: exists, and there is no {meta.name} that says how it was made; {_FRESH}"
-        raise InvalidInputError(msg) from None
-    except (ValueError, KeyError, TypeError, RecursionError):
+        raise InvalidInputError(msg)
+    try:
+        found = json_of(read_bytes(meta, what="it lies beside a file of results", most=MOST_SETTINGS_BYTES))
+        check_format(found.get("format", 1), RESULTS_FORMAT, where=str(meta), remedy=f"To go on, {_FRESH}")
+        before = found["settings"]
+        different = [name for name in settings if before[name] != settings[name]]
+    except InvalidInputError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError):
         msg = f"{meta}: cannot be understood, so {path.name} cannot be continued; {_FRESH}"
         raise InvalidInputError(msg) from None
     if different:
@@ -109,16 +152,14 @@ def _records(path: Path, whole: bytes) -> dict[str, dict[str, Any]]:
     records = {}
     for number, line in enumerate(whole.split(b"\n")[:-1], start=1):
         try:
-            record = json.loads(line)
+            record = json_of(line)
             records[str(record["id"])] = record
-        except (ValueError, KeyError, TypeError, RecursionError):
+        except (ValueError, KeyError, TypeError):
             msg = f"{path}:{number}: is no result with an `id`; {_FRESH}"
             raise InvalidInputError(msg) from None
     return records
 
 
 def _write_meta(path: Path, recorded: Recorded) -> None:
-    text = json.dumps({"settings": recorded.settings, "notes": recorded.notes}, indent=1) + "\n"
-    unfinished = meta_path(path).with_suffix(".tmp")
-    unfinished.write_text(text, "utf-8")
-    unfinished.replace(meta_path(path))
+    meta = {"format": RESULTS_FORMAT, "settings": recorded.settings, "notes": recorded.notes}
+    write_whole(meta_path(path), json.dumps(meta, indent=1) + "\n")

@@ -16,6 +16,7 @@ from langchain_consensus.evaluation.stored import read_run
 from langchain_consensus.evaluation.summary import summarised
 from langchain_consensus.evaluation.tables import across_table, comparison_tables, variant_table
 from langchain_consensus.evaluation.variants import compared_variants
+from langchain_consensus.files import write_whole
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +65,7 @@ class ReportJob:
         if self.markdown is None:
             print_lines(text.rstrip("\n"))
         else:
-            self.markdown.write_text(text, "utf-8")
+            write_whole(self.markdown, text)
             say(f"tables of {len(runs)} runs in {self.markdown}")
         if self.plots is not None:
             self.plots.mkdir(parents=True, exist_ok=True)

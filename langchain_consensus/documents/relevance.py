@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_consensus.engine.base import ScoreRequest
-from langchain_consensus.errors import ContextWindowError
+from langchain_consensus.errors import ContextWindowError, NonFiniteScoreError
 from langchain_consensus.game import Correctness
 from langchain_consensus.views import Views, normalised
 
@@ -66,6 +66,10 @@ def scored(engine: Engine, wording: RelevanceWording, batch: Sequence[Shortlist]
         query = requests[error.place][0].query
         what = f"`query` {query[:60]!r} with a passage of `documents`; shorten it or lower `passage_tokens`"
         raise error.about(what) from error
+    except NonFiniteScoreError as error:
+        found = list(dict.fromkeys(requests[place][0].query for place in error.places))
+        places = tuple(place for place, shortlist in enumerate(batch) if shortlist.query in found)
+        raise error.about(", ".join(f"`query` {query[:60]!r}" for query in found[:3]), places) from error
     scores = iter(result.scores)
     shares = result.usage.split(len(batch))
     return [_views(wording, shortlist, scores, share) for shortlist, share in zip(batch, shares, strict=True)]

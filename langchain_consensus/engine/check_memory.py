@@ -45,7 +45,7 @@ class CheckMemory:
         try:
             content = json.loads(self._path(parts).read_text("utf-8"))
             return CheckResult(error=float(content["error"]), attention=str(content["attention"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
 
     def remember(self, result: CheckResult, *parts: str) -> None:

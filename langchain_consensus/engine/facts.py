@@ -32,8 +32,10 @@ def facts_of_folder(folder: Path) -> ModelFacts:
     """What the small files of a model's folder say; a file that is not there, or is no JSON, says nothing."""
     config, tokenizer = _json(folder / "config.json"), _json(folder / "tokenizer_config.json")
     template = folder / "chat_template.jinja"
-    text = template.read_text(encoding="utf-8") if template.is_file() else tokenizer.get("chat_template")
-    positions = config.get("text_config", config).get("max_position_embeddings")
+    is_file = template.is_file()
+    text = template.read_text(encoding="utf-8", errors="replace") if is_file else tokenizer.get("chat_template")
+    inner = config.get("text_config", config)
+    positions = inner.get("max_position_embeddings") if isinstance(inner, dict) else None
     return ModelFacts(
         context=_whole(positions), shows_tools=_shows_tools(text) if config else None, follows_grammars=True
     )
@@ -60,6 +62,6 @@ def _whole(value: object) -> int | None:
 def _json(path: Path) -> Mapping[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}

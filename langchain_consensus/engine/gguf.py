@@ -20,6 +20,7 @@ from pathlib import Path
 
 from langchain_consensus.engine.model_cache import CACHE_FORMAT, build_once, default_cache_dir, requires
 from langchain_consensus.errors import InvalidInputError, ModelLoadError
+from langchain_consensus.files import write_whole
 
 __all__ = ["convert_file", "convert_gguf", "digest_of"]
 
@@ -139,18 +140,19 @@ def _failure(what: str, status: int, last_line: str) -> str:
 
 def _remembered_digest(file: Path, cache: Path) -> str:
     stat = file.stat()
-    fingerprint = [str(file), stat.st_size, stat.st_mtime_ns]
+    # A copy can set the time of modification back; the time at which the entry changed moves with the clock alone.
+    fingerprint = [str(file), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino]
     note = cache / "digests" / f"{hashlib.sha256(str(file).encode()).hexdigest()[:24]}.json"
     try:
         known = json.loads(note.read_text("utf-8"))
         if known["fingerprint"] == fingerprint:
             return str(known["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         pass  # no note, or one that a killed process left half written: hash the file again
     digest = digest_of(file)
     try:
         note.parent.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps({"fingerprint": fingerprint, "sha256": digest}), "utf-8")
+        write_whole(note, json.dumps({"fingerprint": fingerprint, "sha256": digest}))
     except OSError as error:
         _logger.debug("The hash of %s was not remembered: %s", file, error)
     return digest

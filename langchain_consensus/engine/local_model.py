@@ -26,9 +26,9 @@ from langchain_consensus.engine.plan import make_plan
 from langchain_consensus.engine.prefix_cache import PrefixCache, new_beginnings
 from langchain_consensus.engine.sampling import draw, prefill
 from langchain_consensus.engine.scoring import score_strings
+from langchain_consensus.engine.sound import forks_are_sound, nonfinite, unsound_places
 from langchain_consensus.engine.tokenization import Tokenization
 from langchain_consensus.engine.window import ContextWindow
-from langchain_consensus.errors import EngineError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -91,9 +91,7 @@ class LocalModel:
             return ScoreResult(scores=())
         logprobs, usage = self.memory.run(partial(self._score, strings))
         total = {string: float(values.sum()) for string, values in zip(strings, logprobs, strict=True)}
-        if not all(np.isfinite(value) or value == -np.inf for value in total.values()):
-            msg = f"The model returned NaN log-probabilities in {self.model.dtype}; load it with dtype='float32'."
-            raise EngineError(msg)
+        usage += self._score_alone(groups, total)
         scores = tuple(
             ContinuationScores(
                 logprobs=np.array([total[string] for string in group]),
@@ -103,6 +101,25 @@ class LocalModel:
         )
         asked = sum(len(s.prefix) + len(s.continuation) for group in groups for s in group)
         return ScoreResult(scores=scores, usage=replace(usage, input_tokens=asked))
+
+    def _score_alone(self, groups: Sequence[list[TokenString]], total: dict[TokenString, float]) -> Usage:
+        """Scores what is no number again, each request by itself, since another may have spoilt it; what that cost.
+
+        Raises:
+            NonFiniteScoreError: If some are no numbers even so.
+        """
+        usage, unsound = Usage(), unsound_places(groups, total)
+        for place in unsound:
+            self.prefixes.clear()  # it may hold keys that were computed together with the bad ones
+            strings = list(dict.fromkeys(groups[place]))
+            logprobs, cost = self.memory.run(partial(self._score, strings))
+            total |= {string: float(values.sum()) for string, values in zip(strings, logprobs, strict=True)}
+            usage += cost
+        if unsound:
+            self.prefixes.clear()
+        if found := unsound_places(groups, total):
+            raise nonfinite(found, self.model.dtype)
+        return usage
 
     def _score(self, strings: list[TokenString], budgets: Budgets) -> tuple[list[NDArray[np.float64]], Usage]:
         with torch.inference_mode():
@@ -131,14 +148,48 @@ class LocalModel:
             self.window.check_sampling(place, len(prompt), settings.max_new_tokens)
         results: list[tuple[Sample, ...]] = [()] * len(prompts)
         usage = Usage(input_tokens=sum(map(len, ids)))
+        spoilt: list[int] = []
         waiting = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i))
         while waiting:
             group, drawn, cost = self.memory.run(partial(self._draw_some, ids, waiting, settings))
             usage += cost
             for number, forks in zip(group, drawn, strict=True):
+                if not forks_are_sound(forks):
+                    spoilt.append(number)
+                    continue
                 results[number] = tuple(sample_of(self.tokens, prompts[number], fork, settings.stop) for fork in forks)
             waiting = waiting[len(group) :]
+        if spoilt:
+            results, cost = self._sample_alone(prompts, settings, sorted(spoilt), results)
+            usage += cost
         return SampleResult(samples=tuple(results), usage=usage)
+
+    def _sample_alone(
+        self,
+        prompts: Sequence[Prompt],
+        settings: SamplingSettings,
+        spoilt: Sequence[int],
+        results: Sequence[tuple[Sample, ...]],
+    ) -> tuple[list[tuple[Sample, ...]], Usage]:
+        """The results with those of the spoilt prompts drawn again, each by itself, and what that cost.
+
+        Raises:
+            NonFiniteScoreError: If some have no numbers even so.
+        """
+        found, usage, bad = list(results), Usage(), []
+        for number in spoilt:
+            self.prefixes.clear()
+            ids = self.tokens.prompt_ids(prompts[number])
+            _, [forks], cost = self.memory.run(partial(self._draw_some, [ids], [0], settings))
+            usage += cost
+            if forks_are_sound(forks):
+                found[number] = tuple(sample_of(self.tokens, prompts[number], fork, settings.stop) for fork in forks)
+            else:
+                bad.append(number)
+        self.prefixes.clear()
+        if bad:
+            raise nonfinite(tuple(bad), self.model.dtype)
+        return found, usage
 
     def _draw_some(
         self, ids: list[list[int]], waiting: list[int], settings: SamplingSettings, budgets: Budgets

@@ -77,7 +77,7 @@ def find_damage(folder: Path) -> str:
         return f"{Path(error.filename).name} is missing"
     except OSError as error:
         return str(error)
-    except (AttributeError, KeyError, TypeError, ValueError):
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError):
         return f"{MANIFEST} cannot be read"
     return ""
 

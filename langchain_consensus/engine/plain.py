@@ -12,6 +12,7 @@ import torch
 
 from langchain_consensus.engine.masking import GrammarProcessor
 from langchain_consensus.engine.sampling import Fork
+from langchain_consensus.engine.sound import nonfinite
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,6 +49,15 @@ def score_plain(model: Any, strings: Sequence[TokenString], *, batch_size: int) 
     return results
 
 
+def _generated(model: Any, *args: Any, **options: Any) -> Any:
+    try:
+        return model.generate(*args, **options)
+    except RuntimeError as error:
+        if "probability tensor contains" not in str(error):
+            raise
+        raise nonfinite((0,), model.dtype) from error
+
+
 def draw_plain(
     model: Any,
     tokenizer: Any,
@@ -72,7 +82,8 @@ def draw_plain(
     follows = [GrammarProcessor(grammar, prompt_length=len(prompt), end_ids=end_ids)] if grammar else []
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
-        output = model.generate(
+        output = _generated(
+            model,
             ids,
             attention_mask=torch.ones_like(ids),
             max_new_tokens=settings.max_new_tokens,

@@ -5,13 +5,13 @@ token ids, at the longest prefix that all continuations of a request share with 
 crosses the boundary (a prompt that ends in a space, say) that shared prefix is shorter than the prompt, and the rest of
 the prompt is scored with every continuation alike, so that they stay comparable.
 
-What users, documents and models wrote is data: a special token's name inside it is encoded as ordinary text.
+What users, documents and models wrote is data: a special token's name inside it is encoded as ordinary text (see
+`special_names`).
 """
 
 from __future__ import annotations
 
 import json
-import re
 from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -19,19 +19,17 @@ from typing import TYPE_CHECKING, Any
 from langchain_consensus.engine.call_rendering import written_call
 from langchain_consensus.engine.chat_turns import changed, turns_of
 from langchain_consensus.engine.forest import TokenString
+from langchain_consensus.engine.special_names import SpecialNames, unused_mark
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_consensus.engine.base import ScoreRequest
     from langchain_consensus.prompts import Prompt
 
 __all__ = ["Tokenization"]
-
-_PRIVATE = range(0xE000, 0xF8FF)
-"""Unicode's private-use characters: one that occurs nowhere in the text marks where a special token's name was."""
 
 
 class Tokenization:
@@ -48,11 +46,18 @@ class Tokenization:
         self.tokenizer = tokenizer
         own = tokenizer.eos_token_id
         self.end_ids = frozenset((*end_ids, own) if own is not None else end_ids)
-        self._special = _any_of(tokenizer.get_added_vocab())
+        self._special = SpecialNames(tokenizer.get_added_vocab())
         # The added tokens that decoding leaves out; the rest, and a tool call's markers, are part of an answer.
         control = {str(token): number for number, token in tokenizer.added_tokens_decoder.items() if token.special}
         self._markers = self._call_markers(control)
-        self._control = _any_of(name for name, number in control.items() if number not in self._markers)
+        self._control = SpecialNames(name for name, number in control.items() if number not in self._markers)
+        # Tokens that are looked for in the text as it is normalised, where other spellings can become their names.
+        self._respelled = {
+            number: str(token)
+            for number, token in tokenizer.added_tokens_decoder.items()
+            if token.special and token.normalized and number != tokenizer.unk_token_id
+        }
+        self._respelled_names = SpecialNames(self._respelled.values())
         self._end_id = self._turn_end() if self.is_chat else own
 
     @property
@@ -117,14 +122,15 @@ class Tokenization:
     def _ids(self, prompt: Prompt, continuation: str) -> list[int]:
         if isinstance(prompt, ChatPrompt):
             turns, tools = turns_of(prompt), [json.loads(tool) for tool in prompt.tools]
-            mark = self._mark(json.dumps([turns, tools], ensure_ascii=False) + continuation)
-            hide = partial(self._hide, mark=mark)
+            mark = unused_mark(json.dumps([turns, tools], ensure_ascii=False) + continuation)
+            hide = partial(self._special.cut, mark=mark)
             shown = self._render(changed(turns, hide), tools=changed(tools, hide))
             # With tools, the markers of a tool call are the assistant's own tokens; without, nobody's.
-            answer = self._hide(continuation, mark, pattern=self._control) if tools else hide(continuation)
-            return self._reveal(shown + answer, mark, add_special_tokens=False)
-        mark = self._mark(prompt.text + continuation)
-        return self._reveal(self._hide(prompt.text + continuation, mark), mark, add_special_tokens=True)
+            answer = self._control.cut(continuation, mark) if tools else hide(continuation)
+            return self._encoded(shown + answer, mark, add_special_tokens=False)
+        text = prompt.text + continuation
+        mark = unused_mark(text)
+        return self._encoded(self._special.cut(text, mark), mark, add_special_tokens=True)
 
     def _render(self, turns: Sequence[Mapping[str, Any]], *, tools: Sequence[Any] = (), **options: object) -> str:
         if not self.is_chat:
@@ -137,37 +143,35 @@ class Tokenization:
             raise InvalidInputError(msg)
         return rendered
 
-    def _mark(self, text: str) -> str:
-        """A character that does not occur in `text`."""
-        return next(chr(code) for code in _PRIVATE if chr(code) not in text)
-
-    def _hide(self, text: str, mark: str, *, pattern: re.Pattern[str] | None = None) -> str:
-        """`text` with every special token's name fenced by `mark`, so that it survives rendering and is found again."""
-        names = pattern or self._special
-        return names.sub(lambda found: f"{mark}{found.group()}{mark}", text) if names else text
-
-    def _reveal(self, rendered: str, mark: str, *, add_special_tokens: bool) -> list[int]:
-        """Encodes what the template wrote as it stands, and the fenced names as ordinary text."""
-        pieces = rendered.split(mark)
-        ids = self._encode(pieces[0], add_special_tokens=add_special_tokens)
-        for number, piece in enumerate(pieces[1:], start=1):
-            if number % 2:
-                # Cut after its first character, a special token's name is no special token's name.
-                ids += self._encode(piece[:1], add_special_tokens=False) + self._encode(
-                    piece[1:], add_special_tokens=False
-                )
-            else:
-                ids += self._encode(piece, add_special_tokens=False)
+    def _encoded(self, rendered: str, mark: str, *, add_special_tokens: bool) -> list[int]:
+        """The ids of the pieces between the marks: what the template wrote as it stands, cut names as ordinary text."""
+        first, *others = rendered.split(mark)
+        ids = self._encode(first, add_special_tokens=add_special_tokens)
+        if others:
+            for piece in others:
+                _check_unicode(piece)
+            # One call for all of them: a text can hold a name every few characters.
+            for encoded in self.tokenizer(others, add_special_tokens=False, verbose=False)["input_ids"]:
+                ids += encoded
+        if self._respelled:
+            self._check_spelling([first, *others], ids)
         return ids
 
-    def _encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
-        try:
-            text.encode()
-        except UnicodeEncodeError as error:
+    def _check_spelling(self, pieces: Sequence[str], ids: Sequence[int]) -> None:
+        """Refuses a text whose letters the tokenizer turns into a special token's name that is not there."""
+        written = sum(map(self._respelled_names.count, pieces))
+        read = [number for number in ids if number in self._respelled]
+        own = sum(number in self._respelled for number in ids[:1])  # the tokenizer may begin every text with one
+        if len(read) > written + own:
+            name = self._respelled[read[-1]]
             msg = (
-                f"The text holds an unpaired surrogate at character {error.start}; remove it or decode the text again."
+                f"The text holds another spelling of the special token {name!r}, which this tokenizer reads as the "
+                "token; take it out."
             )
-            raise InvalidInputError(msg) from error
+            raise InvalidInputError(msg)
+
+    def _encode(self, text: str, *, add_special_tokens: bool) -> list[int]:
+        _check_unicode(text)
         ids = list(self.tokenizer(text, add_special_tokens=add_special_tokens, verbose=False)["input_ids"])
         # Some tokenizers close every text with their end token; a prompt goes on.
         while add_special_tokens and len(ids) > 1 and ids[-1] == self.tokenizer.eos_token_id:
@@ -184,10 +188,12 @@ class Tokenization:
         return end
 
 
-def _any_of(names: Iterable[str]) -> re.Pattern[str] | None:
-    """Finds any of `names`, the longest that fits; `None` if there is none."""
-    found = sorted((name for name in names if name.strip()), key=len, reverse=True)
-    return re.compile("|".join(map(re.escape, found))) if found else None
+def _check_unicode(text: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        msg = f"The text holds an unpaired surrogate at character {error.start}; remove it or decode the text again."
+        raise InvalidInputError(msg) from error
 
 
 def _shared(a: Sequence[int], b: Sequence[int]) -> int:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import reprlib
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictInt, ValidationError, model_validator
 
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.files import json_of, read_bytes
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,11 +100,7 @@ def read_rows(path: Path) -> list[Row]:
         InvalidInputError: If it cannot be read or holds no row, or a line breaks a rule; the message begins with file
             and line.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror}); it must be a JSONL file, one object a line."
-        raise InvalidInputError(msg) from error
+    data = read_bytes(path, what="it must be a JSONL file, one object a line")
     rows: dict[str, Row] = {}
     for number, raw in enumerate(data.removeprefix(b"\xef\xbb\xbf").split(b"\n"), start=1):
         if not raw.strip():
@@ -123,10 +119,10 @@ def read_rows(path: Path) -> list[Row]:
 
 def _object(raw: bytes, where: str) -> object:
     try:
-        return json.loads(raw.decode("utf-8"))
+        return json_of(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         msg = f"{where}: byte {error.start + 1} of the line is no UTF-8; save the file as UTF-8."
         raise InvalidInputError(msg) from None
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         msg = f"{where}: the line is no JSON ({error}); every line must be one JSON object."
         raise InvalidInputError(msg) from None

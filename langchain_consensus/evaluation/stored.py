@@ -5,43 +5,86 @@ The names are those of the machine-readable output (`results`). Any method can b
 
 from __future__ import annotations
 
-import gzip
-import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.files import MOST_SETTINGS_BYTES, check_format, json_of, read_bytes, unpacked_bytes
 from langchain_consensus.results import GeneratorScores, UsageResult, VerdictScores
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["StoredCandidate", "StoredGreedy", "StoredItem", "StoredRun", "read_run", "stored_item"]
+__all__ = ["RESULTS_FORMAT", "StoredCandidate", "StoredGreedy", "StoredItem", "StoredRun", "read_run", "stored_item"]
+
+
+RESULTS_FORMAT = 1
+"""Raised whenever what a line of results or its `.meta.json` means changes. Files without a number are of the first."""
+
+_MOST_TOKENS = 2**31
+
+_WHAT = "give files that `eval` wrote"
+
+
+class _Named(BaseModel):
+    name: str
+
+
+class _Asked(_Named):
+    length: Literal["sum", "mean"]
+
+
+class _Settings(BaseModel):
+    """What every summary says of a run; there is more in the settings."""
+
+    model_config = ConfigDict(extra="allow")
+
+    task: _Named
+    wording: _Asked
+    model: str
+
+
+class _Meta(BaseModel):
+    """What stands beside a file of results."""
+
+    format: int = 1
+    settings: _Settings
+    notes: dict[str, Any]
 
 
 class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
+_Count = Annotated[int, Field(ge=0, le=2**31)]
+
+
 class StoredCandidate(_Stored):
     """A distinct string with both views of it."""
 
-    position: int
+    position: _Count
     """Index of its first occurrence among the choices or draws, from 0."""
-    count: int
+    count: _Count
     """How often it was drawn; 1 if it was given."""
     key: str
     """Candidates of one key are one answer; an empty key is no answer."""
     right: dict[str, bool]
     """Whether it is right, under each of the task's metrics."""
-    characters: int
+    characters: _Count
     """Length of the string that was scored."""
     text: str | None = None
     """What the model wrote; `None` for a choice of the data set."""
     generator: GeneratorScores
     discriminator: VerdictScores
+
+    @model_validator(mode="after")
+    def _check_counts(self) -> Self:
+        if not (self.right and 1 <= self.generator.tokens <= _MOST_TOKENS):
+            msg = f"`right` must not be empty, and `generator.tokens` must be from 1 to {_MOST_TOKENS:,}"
+            raise ValueError(msg)
+        return self
 
 
 class StoredGreedy(_Stored):
@@ -107,24 +150,38 @@ def read_run(path: Path) -> StoredRun:
     Raises:
         InvalidInputError: If a file is missing, damaged, or of another kind.
     """
+    raw = (unpacked_bytes if path.suffix == ".gz" else read_bytes)(path, what=_WHAT)
+    meta_path = path.with_name(path.name.removesuffix(".gz") + ".meta.json")
+    plain = read_bytes(meta_path, what=_WHAT, most=MOST_SETTINGS_BYTES)
     try:
-        raw = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
-        meta_path = path.with_name(path.name.removesuffix(".gz") + ".meta.json")
-        meta = json.loads(meta_path.read_text("utf-8"))
-        settings, notes = meta["settings"], meta["notes"]
-    except OSError as error:
-        msg = f"{error.filename or path}: cannot be read ({error.strerror or error}); give files that `eval` wrote."
+        found = json_of(plain)
+        meta = _Meta.model_validate(found)
+    except ValueError as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        why = f"`{'.'.join(map(str, first['loc']))}`: {first['msg']}" if first else error
+        msg = f"{path}: its .meta.json cannot be understood ({why}); give files that `eval` wrote."
         raise InvalidInputError(msg) from error
-    except (ValueError, KeyError, TypeError) as error:
-        msg = f"{path}: its .meta.json cannot be understood ({error}); give files that `eval` wrote."
-        raise InvalidInputError(msg) from error
+    check_format(meta.format, RESULTS_FORMAT, where=str(meta_path), remedy="Score again, into a new file.")
     items = []
     for number, line in enumerate(raw[: raw.rfind(b"\n") + 1].splitlines(), start=1):
         where = f"{path}:{number}"
         try:
-            record = json.loads(line)
+            record = json_of(line)
         except ValueError as error:
             msg = f"{where}: is no JSON ({error}); was it edited?"
             raise InvalidInputError(msg) from None
         items.append(stored_item(record, where=where))
-    return StoredRun(path=path, settings=settings, notes=notes, items=tuple(items))
+        _check_metrics(items[0], items[-1], where)
+    return StoredRun(path=path, settings=found["settings"], notes=meta.notes, items=tuple(items))
+
+
+def _metrics(item: StoredItem) -> set[frozenset[str]]:
+    greedy = [] if item.greedy is None else [item.greedy.right]
+    return {frozenset(right) for right in (*(one.right for one in item.candidates), *greedy)}
+
+
+def _check_metrics(first: StoredItem, item: StoredItem, where: str) -> None:
+    """Refuses an item that was not graded as the first was."""
+    if len(_metrics(first) | _metrics(item)) > 1:
+        msg = f"{where}: `right` has other metrics than the first item's; was it edited?"
+        raise InvalidInputError(msg)

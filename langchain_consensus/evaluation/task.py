@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.files import MOST_SETTINGS_BYTES, read_bytes
 from langchain_consensus.prompts import Wording
 
 if TYPE_CHECKING:
@@ -76,16 +77,14 @@ def task_file(path: Path) -> Task:
     Raises:
         InvalidInputError: If the file cannot be read or breaks a rule.
     """
+    plain = read_bytes(path, what="`--task` takes a built-in name or a TOML file", most=MOST_SETTINGS_BYTES)
     try:
-        task = Task.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except OSError as error:
-        msg = f"{path}: cannot be read ({error.strerror}); `--task` takes a built-in name or a TOML file."
-        raise InvalidInputError(msg) from error
+        task = Task.model_validate(tomllib.loads(plain.decode("utf-8")))
     except ValidationError as error:
         first = error.errors()[0]
         msg = f"{path}: `{'.'.join(map(str, first['loc']))}`: {first['msg'].removeprefix('Value error, ')}."
         raise InvalidInputError(msg) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         msg = f"{path}: is no TOML ({error})."
         raise InvalidInputError(msg) from None
     if not task.data and task.hub is None:
@@ -94,4 +93,14 @@ def task_file(path: Path) -> Task:
     if task.data and not task.data.endswith(".jsonl"):
         msg = f"{path}: `data` is {task.data!r}; it must be a .jsonl file."
         raise InvalidInputError(msg)
+    for field in ("data", "shots_file"):
+        _check_beside(path, field, getattr(task, field))
     return task.model_copy(update={"data": str(path.parent / task.data)}) if task.data else task
+
+
+def _check_beside(path: Path, field: str, name: str | None) -> None:
+    """Refuses a file elsewhere: a task that someone sent must not read what its reader never meant to give it."""
+    folder = path.parent.resolve()
+    if name and not (folder / name).resolve().is_relative_to(folder):
+        msg = f"{path}: `{field}` is {name!r}, which is not beside this file; put the rows into its folder or below it."
+        raise InvalidInputError(msg)

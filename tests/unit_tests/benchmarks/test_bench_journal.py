@@ -70,7 +70,7 @@ def test_entries_come_back_from_the_file_as_they_were(tmp_path):
     assert [one for kind in (Scope, Speed, Timing) for one in again.of(kind, "arc")] == entries
     assert again.of(Timing, "rag") == []
     first, *_ = path.read_text().splitlines()
-    assert json.loads(first) == {"kind": "setting", **SETTING}
+    assert json.loads(first) == {"kind": "setting", "format": 1, **SETTING}
 
 
 @pytest.mark.parametrize("torn", ['{"kind": "timing", "work', '{"kind": "timing"}'])

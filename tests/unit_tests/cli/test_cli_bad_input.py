@@ -38,7 +38,7 @@ LINES = [
     (b'{"question": "Q"', "the line is no JSON"),
     (b"[1, 2]", "the line is [1, 2]; every line must be one JSON object"),
     (b'"text"', "the line is 'text'; every line must be one JSON object"),
-    (b"[" * 100_000, "the line is no JSON (maximum recursion depth exceeded"),
+    (b"[" * 100_000, "the line is no JSON (nested too deeply"),
     (b'{"a": ' + b"9" * 5000 + b"}", "the line is no JSON (Exceeds the limit"),
     (b'{"question": "\xff"}', "byte 15 of the line (0xff) is no UTF-8; save the file as UTF-8."),
     ({"choices": ["a"]}, "`question` is None; it must be a text with at least one visible character."),
