@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.documents.results import DocumentResult
     from langchain_consensus.documents.wording import RelevanceWording
-    from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.engine import (
+        FakeEngine,
+        Limits,
+        OpenAICompatibleEngine,
+        SamplingSettings,
+        TransformersEngine,
+        deadline,
+    )
     from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
@@ -38,6 +45,7 @@ __all__ = [
     "FakeEngine",
     "GroundedAnswer",
     "GroundedAnswering",
+    "Limits",
     "OpenAICompatibleEngine",
     "Question",
     "Ranking",
@@ -47,6 +55,7 @@ __all__ = [
     "TransformersEngine",
     "Wording",
     "__version__",
+    "deadline",
     "explain_html",
     "given",
     "grounded_qa",
@@ -67,6 +76,7 @@ _HOMES = {
     "FakeEngine": "engine.fake",
     "GroundedAnswer": "grounding",
     "GroundedAnswering": "grounding",
+    "Limits": "engine.limits",
     "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",
@@ -75,6 +85,7 @@ _HOMES = {
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",
     "Wording": "prompts",
+    "deadline": "engine.deadline",
     "explain_html": "report",
     "given": "candidates",
     "grounded_qa": "grounding",
