@@ -44,19 +44,16 @@ class CheckedTexts:
         for place, group in enumerate(groups):
             for string in group:
                 self._window.check_scoring(place, len(string.prefix), len(string.continuation))
-                self._limits.check_string(len(string.prefix), len(string.continuation))
-        self._limits.check_call(sum(len(s.prefix) + len(s.continuation) for group in groups for s in group))
+        self._limits.check_scoring(groups)
         return groups
 
     def prompt_ids(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> list[list[int]]:
         """The ids of every prompt, with room for what will be drawn after it; errors are those of `strings`."""
-        self._limits.check_candidates(settings.n)
         with self._lock:
             ids = [self._tokens.prompt_ids(prompt) for prompt in prompts]
         for place, prompt in enumerate(ids):
             self._window.check_sampling(place, len(prompt), settings.max_new_tokens)
-            self._limits.check_string(len(prompt), settings.max_new_tokens)
-        self._limits.check_call(sum(len(prompt) + settings.n * settings.max_new_tokens for prompt in ids))
+        self._limits.check_sampling(ids, settings)
         return ids
 
     def samples(

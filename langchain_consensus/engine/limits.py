@@ -6,11 +6,17 @@ The numbers are for whoever answers strangers with an engine; none is set by def
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.errors import InvalidInputError, LimitExceededError
 
-__all__ = ["Limits", "limits_of"]
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from langchain_consensus.engine.base import SamplingSettings
+    from langchain_consensus.engine.forest import TokenString
+
+__all__ = ["Limits", "checked_limits", "limits_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -55,27 +61,37 @@ class Limits:
         """
         self._check("documents", count, "A search has {} documents", "retrieve fewer")
 
-    def check_string(self, prompt: int, answer: int) -> None:
-        """Checks the tokens of a prompt and of what follows it.
+    def check_scoring(self, groups: Iterable[Iterable[TokenString]]) -> None:
+        """Checks the strings of a call that scores.
 
         Raises:
-            LimitExceededError: If they are more than `prompt_tokens` or `candidate_tokens`.
+            LimitExceededError: If there is one beyond `prompt_tokens` or `candidate_tokens`, or all are beyond
+                `call_tokens`.
         """
+        total = 0
+        for string in (string for group in groups for string in group):
+            self._check_lengths(len(string.prefix), len(string.continuation))
+            total += len(string.prefix) + len(string.continuation)
+        self._check_call(total)
+
+    def check_sampling(self, prompts: Sequence[Sequence[int]], settings: SamplingSettings) -> None:
+        """Checks the prompts of a call that draws, and how much is to be drawn after each.
+
+        Raises:
+            LimitExceededError: As `check_scoring`, and if `settings.n` is beyond `candidates`.
+        """
+        self.check_candidates(settings.n)
+        for prompt in prompts:
+            self._check_lengths(len(prompt), settings.max_new_tokens)
+        self._check_call(sum(len(prompt) + settings.n * settings.max_new_tokens for prompt in prompts))
+
+    def _check_lengths(self, prompt: int, answer: int) -> None:
         remedy = "shorten the question, its context, the conversation before it or the answer that it shows"
         self._check("prompt_tokens", prompt, "A prompt has {} tokens", remedy)
-        self._check(
-            "candidate_tokens",
-            answer,
-            "A candidate has {} tokens, or may have",
-            "shorten it, or lower `max_new_tokens`",
-        )
+        what, remedy = "An answer after a prompt has {} tokens, or may have", "shorten it, or lower `max_new_tokens`"
+        self._check("candidate_tokens", answer, what, remedy)
 
-    def check_call(self, tokens: int) -> None:
-        """Checks the tokens of a whole call.
-
-        Raises:
-            LimitExceededError: If they are more than `call_tokens`.
-        """
+    def _check_call(self, tokens: int) -> None:
         remedy = "send fewer questions, candidates or documents at once, or shorter ones"
         self._check("call_tokens", tokens, "The call has {} tokens", remedy)
 
@@ -84,6 +100,18 @@ class Limits:
         if limit is not None and value > limit:
             msg = f"{what.format(value)}; the engine's limit `{name}` is {limit}. Nothing was computed: {remedy}."
             raise LimitExceededError(msg)
+
+
+def checked_limits(limits: object) -> Limits:
+    """What the argument `limits` of an engine says; `None` is no limit.
+
+    Raises:
+        InvalidInputError: If it is anything else.
+    """
+    if limits is None or isinstance(limits, Limits):
+        return limits or Limits()
+    msg = f"`limits` is {limits!r}; it must be a `Limits`, such as `Limits(candidates=16)`, or `None`."
+    raise InvalidInputError(msg)
 
 
 def limits_of(engine: Any) -> Limits:

@@ -16,7 +16,7 @@ from langchain_consensus.engine.base import SampleResult
 from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
 from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_model
 from langchain_consensus.engine.gathering import Gatherer, Gathering
-from langchain_consensus.engine.limits import Limits
+from langchain_consensus.engine.limits import checked_limits
 from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
 from langchain_consensus.engine.refusals import closed
 from langchain_consensus.engine.sharing import DrawJob, drawn_together, scored_together
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.check_memory import CheckMemory
     from langchain_consensus.engine.checked_network import AttentionName
     from langchain_consensus.engine.forest import TokenString
+    from langchain_consensus.engine.limits import Limits
     from langchain_consensus.engine.local_model import LocalModel
     from langchain_consensus.engine.prefix_cache import PrefixCacheStatus
     from langchain_consensus.engine.sharing import Drawn
@@ -100,10 +101,6 @@ class TransformersEngine:
         if attention not in ("auto", "sdpa", "flex"):
             msg = f"`attention` is {attention!r}; it must be 'auto', 'sdpa' or 'flex'."
             raise InvalidInputError(msg)
-        given: object = limits
-        if not isinstance(given, Limits | None):
-            msg = f"`limits` is {limits!r}; it must be a `Limits`, such as `Limits(candidates=16)`, or `None`."
-            raise InvalidInputError(msg)
         self._name = model_id
         self._attention = attention
         self._options = LoadOptions(
@@ -119,7 +116,7 @@ class TransformersEngine:
         self._written: dict[tuple[str, str], str] = {}
         self._owned: tuple[Any, Any] | None = None
         self._closed = False
-        self._limits = limits or Limits()
+        self._limits = checked_limits(limits)
         self.worker = Worker(max_waiting=max_waiting)
         """The threads in which async callers use this engine."""
         worker = self.worker
