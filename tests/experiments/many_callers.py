@@ -3,8 +3,8 @@
     python -m tests.experiments.many_callers
     python -m tests.experiments.many_callers --model qwen2.5-coder-0.5b-instruct --rounds 3
 
-Every round has questions of its own and asks them four times: in one batch call, by async callers at once (`asyncio`), by
-threads at once, and one after the other. Which comes first changes from round to round.
+Every round has questions of its own and asks them four times: in one batch call, by async callers at once (`asyncio`),
+by threads at once, and one after the other. Which comes first changes from round to round.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from langchain_consensus import EquilibriumRankingLLM, TransformersEngine
+from langchain_consensus import ConsensusResult, EquilibriumRankingLLM, TransformersEngine
 
 
 def questions_of(number, callers):
@@ -76,8 +76,6 @@ def main(engine, *, callers=16, rounds=5, candidates=4, tokens=8, solver="log_ti
     llm = EquilibriumRankingLLM(
         engine=engine, num_candidates=candidates, max_new_tokens=tokens, solver=solver, wording="auto"
     )
-    from langchain_consensus.results import ConsensusResult
-
     runnable = llm.ranked()
     seconds = {way: [] for way in ways}
     waits = {way: [] for way in ways}
@@ -100,7 +98,7 @@ def main(engine, *, callers=16, rounds=5, candidates=4, tokens=8, solver="log_ti
         rate, p95 = callers * rounds / sum(seconds[way]), float(np.percentile(waits[way], 95))
         report[way] = (rate, p95, worst[way])
         print(
-            f"{way:14s} {rate:7.2f} questions/s, {100 * np.median(share):4.0f}% of the batch (median of rounds; "
+            f"{way:13s} {rate:7.2f} questions/s, {100 * np.median(share):4.0f}% of the batch (median of rounds; "
             f"{100 * share.min():.0f} to {100 * share.max():.0f}), p50 {np.median(waits[way]):.3f} s, p95 {p95:.3f} s, "
             f"largest difference {worst[way]:.1e}"
         )

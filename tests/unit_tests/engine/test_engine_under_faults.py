@@ -1,8 +1,8 @@
 """Whatever fails at whatever operation of the device, each caller gets its own result or its own error.
 
-A Hypothesis state machine over the public calls of one engine on a tiny model: up to three callers at once score and draw
-while at a chosen tensor operation an error is raised, memory runs out, or one of the callers leaves. After every step the
-engine is at rest, and goes on.
+A Hypothesis state machine over the public calls of one engine on a tiny model: up to three callers at once score and
+draw while at a chosen tensor operation an error is raised, memory runs out, or one of the callers leaves. After every
+step the engine is at rest, and goes on.
 """
 
 import functools
@@ -164,5 +164,5 @@ class CallersUnderFaults(RuleBasedStateMachine):
 
 TestCallersUnderFaults = CallersUnderFaults.TestCase
 TestCallersUnderFaults.settings = settings(
-    max_examples=12, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=10, stateful_step_count=6, deadline=None, suppress_health_check=list(HealthCheck)
 )

@@ -73,11 +73,11 @@ def test_surfaces_refuse_too_many_candidates_and_documents_on_any_engine():
     engine = RecordingEngine()
     engine._limits = Limits(candidates=2, documents=2)
     question = {"question": "What is the capital of Australia?", "candidates": ["Canberra", "Sydney", "Perth"]}
-    with pytest.raises(LimitExceededError, match="A question has 3 candidates; .*`candidates` is 2"):
+    with pytest.raises(LimitExceededError, match=r"A question has 3 candidates; .*`candidates` is 2"):
         ConsensusRanker(engine=engine).invoke(question)
     with pytest.raises(LimitExceededError, match="`candidates` is 2"):
         EquilibriumRankingLLM(engine=engine, num_candidates=3).invoke("What is the capital of Australia?")
-    with pytest.raises(LimitExceededError, match="A search has 3 documents; .*`documents` is 2"):
+    with pytest.raises(LimitExceededError, match=r"A search has 3 documents; .*`documents` is 2"):
         ConsensusReranker(engine=engine).compress_documents([Document(page_content=t) for t in "abc"], "a?")
     assert engine.calls == (0, 0)
     assert Consensus(engine=FakeEngine()).engine.limits == Limits()
