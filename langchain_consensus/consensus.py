@@ -15,6 +15,8 @@ from langchain_consensus import candidates as step_1
 from langchain_consensus import ranking as step_4
 from langchain_consensus import views as step_2
 from langchain_consensus.engine.base import Engine, SamplingSettings
+from langchain_consensus.engine.deadline import current_call
+from langchain_consensus.engine.limits import limits_of
 from langchain_consensus.game import ConsensusGame, PiKL, solve
 from langchain_consensus.meanings import merged_by_meaning
 from langchain_consensus.observation import Step, watched
@@ -65,14 +67,22 @@ class Consensus:
     observer: Observer | None = None
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
-        """Draws candidates for every question and ranks them."""
+        """Draws candidates for every question and ranks them.
+
+        Raises:
+            LimitExceededError: If the engine's limits do not allow it; nothing was computed.
+            DeadlineExceededError: If the time of a `deadline` around the call is over.
+        """
         if self.rounds is not None:
+            limits_of(self.engine).check_candidates(sum(self.rounds.sizes))
             temperature = self.sampling.temperature
             return asked_in_rounds(self, questions, self.rounds, rule=self.rule, temperature=temperature)
         return self.rank(self.draw(questions))
 
     def draw(self, questions: Sequence[Question]) -> list[Candidates]:
         """Candidates for every question; one call of the engine for the whole batch."""
+        current_call().check()
+        limits_of(self.engine).check_candidates(self.sampling.n)
         wording = self.used_wording()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
@@ -83,6 +93,7 @@ class Consensus:
 
     def draw_some(self, questions: Sequence[Question], *, first: int, n: int) -> SampleResult:
         """Some of the draws of every question, for a round of them; see `rounds`."""
+        current_call().check()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             result = step_1.drawn(self.engine, self.used_wording(), questions, replace(self.sampling, first=first, n=n))
             done(usages=result.usage.split(len(questions)))
@@ -98,6 +109,8 @@ class Consensus:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""
         if not batch:
             return []
+        current_call().check()
+        limits_of(self.engine).check_candidates(max(sum(item.draws for item in one.items) for one in batch))
         wording, sizes = self.used_wording(), _sizes(batch)
         with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
             views = step_2.scored(self.engine, wording, batch)
