@@ -3,7 +3,8 @@
 The derivation, and what was measured of each term, is in docs/design/0007-informed-anchors.md. In short: each view is
 centred in each question and divided by its spread over the batch. The generator's views are joined in the proportion
 in which they agree with the judge, who errs for other reasons; the two players then count alike, and as sharply as
-they agree. A view that hardly moves, and a judge who does not answer, count less.
+they agree. A view that hardly moves, and a judge who does not answer, count less. Where the players do not agree, at
+most one of them knows anything; then the generator's score is left, which asks no ability of a model but to write.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ _PRIOR_SPREAD = 1.0
 _PRIOR_SPREAD_COUNT = 4.0
 _PRIOR_AGREEMENT = 0.2
 _MOST_AGREEMENT = 0.8
+_TINY = 1e-12
+_PLACES = list(GENERATOR_SIDE)
+_ALONE = np.array([1.0, 0.0, 1.0])
+"""What the generator's views count where nothing speaks for the contrast: the score and the counts of answers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -81,6 +86,8 @@ class InformedAnchors:
         mass: Whether a judge who puts less than half of its probability on its words counts less.
         spread: Whether a view that moves by about 0.1 nats or less counts less.
         agreement: Whether the generator's views are weighed by how they agree with the judge; else alike.
+        fall_back: Whether the judge and the contrast lose their weight as the agreement falls from 0.2 to nothing, so
+            that the generator's score is left, with the counts of answers.
         sharpness: Whether beliefs are as sharp as the players agree; else as for a correlation of 0.2.
         prior_count: How many observations the assumption that all views are worth the same stands for.
     """
@@ -89,6 +96,7 @@ class InformedAnchors:
     mass: bool = True
     spread: bool = True
     agreement: bool = True
+    fall_back: bool = True
     sharpness: bool = True
     prior_count: float = 100.0
 
@@ -96,56 +104,63 @@ class InformedAnchors:
         """The weights for a batch; what a small batch shows is mixed with the assumption that all views are alike."""
         shown = moments(evidence)
         used = np.isin(np.arange(len(Feature)), self.views) & (shown.spreads > 0)
-        trust = self._trust(shown) * used
-        side = self._generator_side(shown, trust)
-        joint, agreed = self._agreement(shown, side)
-        sharpness = np.sqrt(agreed) / (1 - agreed) * np.sqrt(shown.size)
+        speaks = self._speaks(shown) * used
+        proportions = self._proportions(shown, speaks)
+        agreed = self._agreement(shown, proportions)
+        trust = min(max(agreed, 0.0) / _PRIOR_AGREEMENT, 1.0) if self.fall_back else 1.0
+        side = trust * _unit(shown, proportions) + (1 - trust) * _unit(shown, _ALONE * used[_PLACES])
+        sharp = float(np.clip(agreed, _PRIOR_AGREEMENT, _MOST_AGREEMENT)) if self.sharpness else _PRIOR_AGREEMENT
+        sharpness = np.sqrt(sharp) / (1 - sharp) * np.sqrt(shown.size)
         weights = np.zeros(len(Feature))
-        weights[list(GENERATOR_SIDE)] = sharpness * side / joint
-        weights[Feature.VERDICT] = sharpness * trust[Feature.VERDICT]
+        weights[_PLACES] = sharpness * side
+        weights[Feature.VERDICT] = sharpness * trust * speaks[Feature.VERDICT]
+        if not weights.any():  # the judge alone is used
+            weights[Feature.VERDICT] = sharpness * used[Feature.VERDICT]
         return Weights(scales=_shrunk_spreads(shown), weights=weights)
 
     def without(self, **terms: bool) -> InformedAnchors:
         """The rule with some terms off, for ablations."""
         return replace(self, **terms)  # type: ignore[arg-type]
 
-    def _trust(self, shown: Moments) -> FloatArray:
-        """`[F]` from 0 to 1: how far a view speaks at all."""
-        trust = np.ones(len(Feature))
+    def _speaks(self, shown: Moments) -> FloatArray:
+        """`[F]` from 0 to 1: how far a view says anything at all."""
+        speaks = np.ones(len(Feature))
         if self.spread:
             nats = [Feature.CONTRAST, Feature.VERDICT]  # the views whose unit is the log-odds of being correct
-            trust[nats] = shown.spreads[nats] ** 2 / (shown.spreads[nats] ** 2 + _LEAST_SPREAD**2)
+            speaks[nats] = shown.spreads[nats] ** 2 / (shown.spreads[nats] ** 2 + _LEAST_SPREAD**2)
         if self.mass:
-            trust[Feature.VERDICT] *= min(shown.mass / _LEAST_MASS, 1.0)
-        return trust
+            speaks[Feature.VERDICT] *= min(shown.mass / _LEAST_MASS, 1.0)
+        return speaks
 
-    def _generator_side(self, shown: Moments, trust: FloatArray) -> FloatArray:
+    def _proportions(self, shown: Moments, speaks: FloatArray) -> FloatArray:
         """`[F - 1]` what the generator's views count beside each other, at least 0."""
-        places = list(GENERATOR_SIDE)
-        alike = trust[places]
-        if not self.agreement or not trust[Feature.VERDICT] or not alike.any():
-            return np.asarray(alike)
-        among = shown.correlations[np.ix_(places, places)]
-        with_judge = shown.correlations[places, Feature.VERDICT]
+        alike = speaks[_PLACES]
+        if not self.agreement or not speaks[Feature.VERDICT]:
+            return alike
+        among = shown.correlations[np.ix_(_PLACES, _PLACES)]
+        with_judge = shown.correlations[_PLACES, Feature.VERDICT]
         # Regression of the verdict on the generator's views, shrunk to the best multiple of their plain sum.
-        plain = max(float(alike @ with_judge), 0.0) / max(float(alike @ among @ alike), 1e-12)
+        plain = max(float(alike @ with_judge), 0.0) / max(float(alike @ among @ alike), _TINY)
         count, prior = shown.freedom, self.prior_count
-        found = np.linalg.solve(
-            count * among + prior * np.eye(len(places)), count * with_judge + prior * plain * alike
-        )
+        ridge = count * among + prior * np.eye(len(_PLACES))
+        found = np.linalg.solve(ridge, count * with_judge + prior * plain * alike)
         found = np.maximum(found, 0.0) * (alike > 0)
-        return np.asarray(found if found.sum() > 1e-9 else alike)
+        return np.asarray(found if found.sum() > _TINY else alike)
 
-    def _agreement(self, shown: Moments, side: FloatArray) -> tuple[float, float]:
-        """The spread of the generator's views together, in units of theirs, and the correlation with the verdict."""
-        places = list(GENERATOR_SIDE)
-        joint = float(np.sqrt(max(side @ shown.correlations[np.ix_(places, places)] @ side, 0.0))) or 1.0
-        if not self.sharpness:
-            return joint, _PRIOR_AGREEMENT
-        agreed = float(side @ shown.correlations[places, Feature.VERDICT]) / joint
+    def _agreement(self, shown: Moments, proportions: FloatArray) -> float:
+        """The correlation of the generator's views together with the verdict, mixed with 0.2."""
+        if Feature.VERDICT not in self.views:
+            return _PRIOR_AGREEMENT
+        joint = _unit(shown, proportions)
+        agreed = float(joint @ shown.correlations[_PLACES, Feature.VERDICT])
         count, prior = shown.freedom, self.prior_count
-        mixed = (count * agreed + prior * _PRIOR_AGREEMENT) / (count + prior)
-        return joint, float(np.clip(mixed, 0.01, _MOST_AGREEMENT))
+        return (count * agreed + prior * _PRIOR_AGREEMENT) / (count + prior)
+
+
+def _unit(shown: Moments, proportions: FloatArray) -> FloatArray:
+    """The proportions `[F - 1]`, scaled so that the generator's views together have the spread of a single one."""
+    among = shown.correlations[np.ix_(_PLACES, _PLACES)]
+    return np.asarray(proportions / np.sqrt(max(float(proportions @ among @ proportions), _TINY)))
 
 
 def _shrunk_spreads(shown: Moments) -> FloatArray:
