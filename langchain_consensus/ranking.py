@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import exp, inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -91,6 +91,7 @@ class RankedCandidate:
         verdict_correct: Log-probability of the verdict word for "correct".
         verdict_incorrect: Log-probability of the verdict word for "incorrect".
         scores: The candidate's score under every rule.
+        calibrated: The probability that it is right by the profile that was used; `None` without one.
     """
 
     text: str
@@ -103,6 +104,12 @@ class RankedCandidate:
     verdict_correct: float
     verdict_incorrect: float
     scores: Mapping[Rule, float]
+    calibrated: float | None = None
+
+    @property
+    def confidence(self) -> float:
+        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict."""
+        return self.verdict if self.calibrated is None else self.calibrated
 
     @property
     def verdict(self) -> float:
@@ -113,6 +120,19 @@ class RankedCandidate:
     def verdict_mass(self) -> float:
         """Probability on the two verdict words together."""
         return float(np.exp(self.verdict_correct) + np.exp(self.verdict_incorrect))
+
+
+class Calibrates(Protocol):
+    """What a ranking asks of a profile."""
+
+    @property
+    def digest(self) -> str:
+        """What tells it from other profiles."""
+        ...
+
+    def mismatch(self, *, model: str, wording: Any) -> str | None:
+        """A sentence where it was fitted on another model or wording."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -134,7 +154,8 @@ class Ranking:
         candidates: Best first, under `rule`. Ties go to the candidate drawn more often, then to the generator's score,
             then to the one that came first.
         rule: By which score they are ordered.
-        confidence: The judge's raw probability, 0 to 1, that the best candidate is correct. It is not calibrated.
+        confidence: The probability, 0 to 1, that the best candidate is correct: with a profile calibrated on labelled
+            questions, else the judge's raw verdict, which is not calibrated.
         agreement: How much of their probability the two views put on the same candidates before the game: 1 minus the
             total variation distance of the anchors, both as distributions over the candidates; 1 if they agree.
         margin: How far the best candidate's score is above the second's; infinite for a single candidate.
@@ -143,6 +164,7 @@ class Ranking:
         wording: Name of the wording.
         model: Name of the model.
         usage: Tokens that drawing and scoring took.
+        profile: Digest of the profile that was used; `None` without one.
         used_wording: The wording itself, from which the prompts can be made again.
         solution: The solved game, its candidates in the order of their `position`.
     """
@@ -158,6 +180,7 @@ class Ranking:
     wording: str
     model: str
     usage: Usage = field(default_factory=Usage)
+    profile: str | None = None
     used_wording: Worded = field(repr=False, compare=False)
     solution: Solution = field(repr=False, compare=False)
 
@@ -206,7 +229,15 @@ class Ranking:
 
 
 def ranked(
-    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Worded, model: str
+    candidates: Candidates,
+    views: Views,
+    solution: Solution,
+    *,
+    rule: Rule,
+    wording: Worded,
+    model: str,
+    calibrated: FloatArray | None = None,
+    profile: Calibrates | None = None,
 ) -> Ranking:
     """The ranking of one question's candidates by `rule`, with their scores under every other rule.
 
@@ -217,6 +248,8 @@ def ranked(
         rule: What orders them.
         wording: Under which the views were taken.
         model: Whose views they are.
+        calibrated: `[N]` by the profile, the probability of each candidate to be right.
+        profile: Where that is from.
     """
     scores = _scores(candidates, views, solution)
     order_by = _unsaturated(scores[rule], rule, solution)
@@ -224,15 +257,17 @@ def ranked(
         range(len(candidates.items)),
         key=lambda i: (-order_by[i], -candidates.items[i].draws, -views.generator[_C, i], i),
     )
-    best = tuple(_candidate(candidates, views, scores, i) for i in order)
+    chances = [None] * len(order) if calibrated is None else calibrated.tolist()
+    best = tuple(_candidate(candidates, views, scores, i, chances[i]) for i in order)
+    mismatch = None if profile is None else profile.mismatch(model=model, wording=wording)
     return Ranking(
         question=candidates.question,
         candidates=best,
         rule=rule,
-        confidence=best[0].verdict,
+        confidence=best[0].confidence,
         agreement=_agreement(scores),
         margin=_margin([float(scores[rule][i]) for i in order]),
-        warnings=warnings_of(candidates, views, wording),
+        warnings=(*warnings_of(candidates, views, wording), *([mismatch] if mismatch else [])),
         solver=SolverEvidence(
             name=type(solution.solver).__name__,
             outcome=solution.outcome.name.lower(),
@@ -242,6 +277,7 @@ def ranked(
         wording=wording.name,
         model=model,
         usage=candidates.usage + views.usage,
+        profile=None if profile is None else profile.digest,
         used_wording=wording,
         solution=solution,
     )
@@ -289,7 +325,9 @@ def _agreement(scores: Mapping[Rule, FloatArray]) -> float:
     return float(np.minimum(generator, share).sum())
 
 
-def _candidate(candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], place: int) -> RankedCandidate:
+def _candidate(
+    candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], place: int, calibrated: float | None
+) -> RankedCandidate:
     item = candidates.items[place]
     return RankedCandidate(
         text=item.text,
@@ -302,4 +340,5 @@ def _candidate(candidates: Candidates, views: Views, scores: Mapping[Rule, Float
         verdict_correct=float(views.verdict_logprobs[_C, place]),
         verdict_incorrect=float(views.verdict_logprobs[_I, place]),
         scores={rule: float(values[place]) for rule, values in scores.items()},
+        calibrated=calibrated,
     )

@@ -7,7 +7,7 @@ were fitted without their question. Half of the questions are kept apart for pro
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +19,11 @@ from langchain_consensus.calibration.informed import InformedAnchors
 from langchain_consensus.calibration.logit import fitted_weights, log_likelihood
 from langchain_consensus.calibration.play import played
 from langchain_consensus.calibration.profile import Kept, PerView, Profile
-from langchain_consensus.calibration.weights import Weights
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import LogTimeFlow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from langchain_consensus.calibration.evidence import Evidence
     from langchain_consensus.calibration.logit import Labelled
     from langchain_consensus.calibration.play import Played
+    from langchain_consensus.calibration.weights import Weights
 
     FloatArray = NDArray[np.float64]
 
@@ -69,7 +69,7 @@ class Fitting:
         seed: Of the folds.
     """
 
-    start: InformedAnchors = InformedAnchors()
+    start: InformedAnchors = field(default_factory=InformedAnchors)
     labels: bool = True
     ties: bool = True
     seed: int = 0

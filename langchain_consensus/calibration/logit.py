@@ -36,9 +36,7 @@ class Labelled:
         return bool(0 < self.right.sum() < len(self.right))
 
 
-def fitted_weights(
-    items: Sequence[Labelled], scales: FloatArray, *, mean: FloatArray, deviation: float
-) -> FloatArray:
+def fitted_weights(items: Sequence[Labelled], scales: FloatArray, *, mean: FloatArray, deviation: float) -> FloatArray:
     """`[F]` the weights of greatest posterior density.
 
     Args:

@@ -1,4 +1,4 @@
-"""A `Profile`: what labelled questions taught about one model under one wording, as a small file that people can read."""
+"""A `Profile`: what labelled questions taught of one model under one wording, as a small file that people can read."""
 
 from __future__ import annotations
 
@@ -110,6 +110,12 @@ class Profile(_Plain):
     """From an answer's share and verdict to the probability that it is right."""
     kept: Kept | None = None
     """What promises are proved with; `None` if no questions were kept apart."""
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits that differ for any other profile."""
+        text = json.dumps(_rounded(self.model_dump(mode="json")), sort_keys=True, ensure_ascii=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def used_weights(self) -> Weights:
         """The weights, for `calibration.played`."""

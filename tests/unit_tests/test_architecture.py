@@ -20,6 +20,7 @@ LAYERS = (
     ("views",),
     ("diagnosis",),
     ("ranking", "observation"),
+    ("calibration",),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),
@@ -29,7 +30,7 @@ LAYERS = (
     ("chat",),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("grounding",),
-    ("calibration", "evaluation", "report"),
+    ("evaluation", "report"),
     ("benchmarks",),
     ("cli",),
 )

@@ -57,9 +57,7 @@ def test_by_hand_the_threshold_is_the_last_before_the_first_that_fails():
 
 def test_where_no_threshold_passes_nothing_is_answered():
     right = np.arange(100) % 2 == 0
-    found = certified_threshold(
-        np.linspace(0, 1, 100), right, EVERY, [1 - t for t in EVERY], to=Promise(max_risk=0.1)
-    )
+    found = certified_threshold(np.linspace(0, 1, 100), right, EVERY, [1 - t for t in EVERY], to=Promise(max_risk=0.1))
     assert (found.value, found.answered) == (math.inf, 0)
 
 
