@@ -20,6 +20,8 @@ __all__ = ["GENERATOR_SIDE", "Evidence", "Feature", "evidence_of"]
 
 _FAR = 30.0
 """Nats that stand for infinitely many: a probability of zero is this far below the least that is above zero."""
+_FURTHEST = 1000.0
+"""Nats below the best score beyond which candidates are alike."""
 
 
 class Feature(IntEnum):
@@ -89,5 +91,8 @@ def _difference(values: FloatArray) -> FloatArray:
 
 def _finite(values: FloatArray) -> FloatArray:
     finite = values[np.isfinite(values)]
-    floor = float(finite.min()) - _FAR if finite.size else 0.0
-    return np.where(np.isfinite(values), values, floor)
+    if not finite.size:
+        return np.zeros_like(values)
+    top = float(finite.max())
+    near = np.maximum(values, top - _FURTHEST)
+    return np.where(np.isfinite(values), near, max(float(finite.min()), top - _FURTHEST) - _FAR)

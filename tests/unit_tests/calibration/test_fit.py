@@ -42,7 +42,7 @@ def test_by_hand_the_likelihood_of_one_question():
 
 
 def test_a_strong_prior_keeps_the_weights_and_a_weak_one_leaves_them_to_the_labels():
-    items, mean = questions(300, verdict=0.8, score=0.0), np.full(len(Feature), 0.7)
+    items, mean = questions(300, verdict=0.8, score=0.0, contrast=0.0), np.full(len(Feature), 0.7)
     assert fitted_weights(items, ONES, mean=mean, deviation=1e-3) == pytest.approx(mean, abs=0.01)
     free = fitted_weights(items, ONES, mean=mean, deviation=10)
     assert free[Feature.VERDICT] > 1
@@ -129,7 +129,7 @@ def test_a_promise_that_too_few_kept_questions_can_prove_is_an_error(profile):
     with pytest.raises(InvalidInputError, match=r"at least 45 labelled questions .* and there are 30"):
         few.threshold(0.05)
     none = calibrated(questions(60), model="m", wording="w", wording_digest="d", kept_share=0)
-    with pytest.raises(InvalidInputError, match="kept no questions .* at least 22"):
+    with pytest.raises(InvalidInputError, match=r"kept no questions .* at least 22"):
         none.threshold(0.1)
     with pytest.raises(InvalidInputError, match="prove it for no threshold"):
         profile.threshold(0.001, certainty=0.05)
