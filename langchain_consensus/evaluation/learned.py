@@ -39,7 +39,7 @@ __all__ = ["ABLATIONS", "LearnedSummary", "RiskTrial", "learned"]
 
 _LABELS = 100
 _FOLDS = 5
-_SPLITS = 20
+_SPLITS = 10
 _RISKS = (0.1, 0.3, 0.5)
 
 ABLATIONS: Mapping[str, InformedAnchors] = {
