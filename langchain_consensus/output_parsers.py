@@ -148,10 +148,11 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
                 "bare string. Use `prompt | llm.ranked() | ConsensusOutputParser(...)`."
             )
             raise InvalidInputError(msg)
-        if self.max_risk is not None and self.calibration and result.profile != self.calibration.digest:
+        if self.max_risk is not None and self.calibration and not _is_by(self.calibration, result):
             msg = (
-                "`max_risk` is set and the input's confidence is not by the profile in `calibration`: the promise "
-                "would be empty. Give the model the same `calibration`."
+                "`max_risk` is set and the input's confidence is not by the profile in `calibration`, or its answer by "
+                f"another rule than {self.calibration.rule!r}: the promise would be empty. Give the model the same "
+                "`calibration`."
             )
             raise InvalidInputError(msg)
         if self.inner is not None:
@@ -222,3 +223,7 @@ def _read_generations(generations: Sequence[Any]) -> ConsensusResult[Any]:
 
 def _bare(text: str) -> ConsensusResult[Any]:
     return ConsensusResult[Any](answer=text, text=text)
+
+
+def _is_by(profile: Profile, result: ConsensusResult[Any]) -> bool:
+    return result.profile == profile.digest and result.rule is not None and result.rule.value == profile.rule

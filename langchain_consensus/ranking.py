@@ -130,8 +130,8 @@ class Calibrates(Protocol):
         """What tells it from other profiles."""
         ...
 
-    def mismatch(self, *, model: str, wording: Any) -> str | None:
-        """A sentence where it was fitted on another model or wording."""
+    def mismatch(self, *, model: str, wording: Any, rule: str) -> str | None:
+        """A sentence where it was fitted on another model, wording or rule."""
         ...
 
 
@@ -259,7 +259,7 @@ def ranked(
     )
     chances = [None] * len(order) if calibrated is None else calibrated.tolist()
     best = tuple(_candidate(candidates, views, scores, i, chances[i]) for i in order)
-    mismatch = None if profile is None else profile.mismatch(model=model, wording=wording)
+    mismatch = None if profile is None else profile.mismatch(model=model, wording=wording, rule=rule.value)
     return Ranking(
         question=candidates.question,
         candidates=best,

@@ -156,8 +156,8 @@ class Profile(_Plain):
             raise InvalidInputError(msg)
         return found
 
-    def mismatch(self, *, model: str, wording: Wording) -> str | None:
-        """A sentence where the profile was fitted on another model or wording, else `None`."""
+    def mismatch(self, *, model: str, wording: Wording, rule: str) -> str | None:
+        """A sentence where the profile was fitted on another model, wording or rule, else `None`."""
         if model != self.model:
             return f"The profile was fitted on {self.model!r} and the model is {model!r}: its numbers do not hold."
         if wording_digest(wording) != self.wording_digest:
@@ -165,6 +165,8 @@ class Profile(_Plain):
                 f"The profile was fitted under the wording {self.wording!r} and {wording.name!r} is used, or its texts "
                 "differ: its numbers do not hold."
             )
+        if rule != self.rule:
+            return f"The profile was fitted on answers by the rule {self.rule!r}, and {rule!r} ranks: it does not hold."
         return None
 
     def warn_of_model(self, model: str) -> None:

@@ -16,6 +16,7 @@ from langchain_consensus import (
     given,
 )
 from langchain_consensus.calibration import Fitting, Profile, ProfileMismatchWarning, calibrated_from
+from langchain_consensus.calibration.profile import Kept
 from langchain_consensus.errors import InvalidInputError, LowConfidenceError
 from langchain_consensus.game import LogTimeFlow
 from langchain_consensus.middleware import ConsensusMiddleware
@@ -79,11 +80,21 @@ def test_the_profile_may_be_a_path_and_tells_cache_keys_apart(profile, tmp_path)
 
 
 def test_a_promise_withholds_what_is_below_its_threshold(profile):
-    ranker = surfaces(profile)[2]
-    threshold = profile.threshold(0.4).value
-    parser = ConsensusOutputParser(calibration=profile, max_risk=0.4, below="abstain")
     questions = list(BELIEFS)[:40]
     inputs = [{"question": q, "candidates": ["yes", "no", "maybe"]} for q in questions]
+    middle = float(np.median([one.confidence for one in surfaces(profile)[2].batch(inputs)]))
+    # As if the sixty kept answers above the middle had been right, and those below wrong.
+    kept = Kept(
+        thresholds=(middle, 0.0),
+        shares=(0.5, 1.0),
+        confidence=(middle,) * 60 + (middle / 2,) * 60,
+        right=(True,) * 60 + (False,) * 60,
+    )
+    profile = profile.model_copy(update={"kept": kept})
+    ranker = surfaces(profile)[2]
+    threshold = profile.threshold(0.4).value
+    assert threshold == middle
+    parser = ConsensusOutputParser(calibration=profile, max_risk=0.4, below="abstain")
     results = [parser.invoke(result) for result in ranker.batch(inputs)]
     assert 0 < sum(one.abstained for one in results) < 40
     assert [one.abstained for one in results] == [one.confidence < threshold for one in results]
@@ -96,6 +107,11 @@ def test_a_promise_on_a_confidence_that_the_profile_did_not_give_is_refused(prof
     result = ConsensusRanker(engine=ENGINE).invoke({"question": "Question 0?", "candidates": ["yes", "no"]})
     with pytest.raises(InvalidInputError, match="not by the profile in `calibration`"):
         ConsensusOutputParser(calibration=profile, max_risk=0.4).invoke(result)
+    by_score = ConsensusRanker(engine=ENGINE, calibration=profile, rule="generator", solver="log_time_flow")
+    other = by_score.invoke({"question": "Question 0?", "candidates": ["yes", "no"]})
+    assert any("by the rule 'er_discriminator', and 'generator' ranks" in said for said in other.warnings)
+    with pytest.raises(InvalidInputError, match="another rule than 'er_discriminator'"):
+        ConsensusOutputParser(calibration=profile, max_risk=0.4).invoke(other)
     with pytest.raises(ValueError, match="it needs `calibration`"):
         ConsensusOutputParser(max_risk=0.4)
     with pytest.raises(ValueError, match="leave `min_confidence` out"):

@@ -7,6 +7,7 @@ import pytest
 from cli_running import run, write_items
 
 from langchain_consensus.calibration import read_profile
+from langchain_consensus.calibration.profile import Kept
 from langchain_consensus.engine import FakeEngine
 
 
@@ -63,15 +64,22 @@ def test_where_scores_are_there_no_model_is_asked_and_the_profile_is_the_same(ma
     assert again.read_bytes() == out.read_bytes()
 
 
-def test_ranking_with_a_profile_gives_its_confidence_and_keeps_its_promise(made):
-    out, _ = made
-    profile = read_profile(out)
+def test_ranking_with_a_profile_gives_its_confidence_and_keeps_its_promise(made, tmp_path):
+    # As if the sixty kept answers above 0.7 had been right, and those below wrong.
+    kept = Kept(
+        thresholds=(0.7, 0.0),
+        shares=(0.5, 1.0),
+        confidence=(0.8,) * 60 + (0.5,) * 60,
+        right=(True,) * 60 + (False,) * 60,
+    )
+    profile, out = read_profile(made[0]).model_copy(update={"kept": kept}), tmp_path / "profile.json"
+    profile.save(out)
     question = next(iter(BELIEFS))
     asked = ("rank", question, "--candidate", "yes", "--candidate", "no", "--candidate", "maybe", "--json")
     (found,) = run(*asked, "--profile", out, "--max-risk", 0.4, engine=ENGINE).objects
     assert found["profile"] == profile.digest
     assert found["confidence"] == found["candidates"][0]["calibrated"]
-    assert found["abstained"] == (found["confidence"] < profile.threshold(0.4).value)
+    assert found["abstained"] == (found["confidence"] < 0.7)
     informed = run(*asked, "--anchors", "informed", engine=ENGINE).objects[0]
     assert informed["profile"] is None
 
