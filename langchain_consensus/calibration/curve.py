@@ -12,9 +12,12 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     FloatArray = NDArray[np.float64]
+    _Fit = Callable[[FloatArray, FloatArray, NDArray[np.bool_]], "BetaCurve | IsotonicCurve"]
 
 __all__ = ["BetaCurve", "Curve", "IsotonicCurve", "fitted_curve"]
 
@@ -76,7 +79,7 @@ def fitted_curve(shares: FloatArray, verdicts: FloatArray, right: NDArray[np.boo
     beta = _beta(shares, verdicts, right)
     if len(right) < _FEWEST_FOR_STEPS:
         return beta
-    losses = {_beta: 0.0, _isotonic: 0.0}
+    losses: dict[_Fit, float] = {_beta: 0.0, _isotonic: 0.0}
     places = np.arange(len(right)) % _FOLDS
     for fold in range(_FOLDS):
         rest, held = places != fold, places == fold

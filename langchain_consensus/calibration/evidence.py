@@ -64,7 +64,7 @@ class Evidence:
     @property
     def size(self) -> int:
         """`N`."""
-        return self.features.shape[1]
+        return int(self.features.shape[1])
 
 
 def evidence_of(*, generator: FloatArray, verdict_logprobs: FloatArray, draws: FloatArray) -> Evidence:
