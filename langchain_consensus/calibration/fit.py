@@ -222,7 +222,7 @@ def _out_of_fold(
     found: dict[int, Played] = {}
     for fold, weights in enumerate(parts):
         mine = np.flatnonzero(folds == fold)
-        games = played([items[place].evidence for place in mine], weights, LogTimeFlow(), throw=False)
+        games = played([items[int(place)].evidence for place in mine], weights, LogTimeFlow(), throw=False)
         found |= {int(place): game for place, game in zip(mine, games, strict=True)}
     ordered = [found[place] for place in range(len(items))]
     return ordered, np.array([_answer(one) for one in ordered])

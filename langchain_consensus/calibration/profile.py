@@ -18,6 +18,8 @@ from langchain_consensus.calibration.weights import Weights
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from numpy.typing import NDArray
 
     from langchain_consensus.calibration.evidence import Evidence
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Kept", "PerView", "Profile", "ProfileMismatchWarning", "read_profile", "wording_digest"]
 
-VERSION = 1
+VERSION: Literal[1] = 1
 
 
 class ProfileMismatchWarning(UserWarning):
@@ -181,7 +183,7 @@ class Profile(_Plain):
         Path(path).write_text(text + "\n", "utf-8")
 
 
-def read_profile(path: Path | str, *, model: str | None = None) -> Profile:
+def read_profile(path: PathLike[str] | str, *, model: str | None = None) -> Profile:
     """The profile in a file.
 
     Args:
