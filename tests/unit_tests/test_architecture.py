@@ -22,7 +22,7 @@ LAYERS = (
     ("meanings",),
     ("diagnosis",),
     ("ranking", "observation"),
-    ("rounds",),
+    ("calibration", "rounds"),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),
@@ -32,7 +32,7 @@ LAYERS = (
     ("chat",),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("grounding",),
-    ("calibration", "evaluation", "report"),
+    ("evaluation", "report"),
     ("benchmarks",),
     ("cli",),
 )
