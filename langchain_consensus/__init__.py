@@ -10,12 +10,19 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates, given, normalised_text
+    from langchain_consensus.chat_model_engine import ChatModelEngine
     from langchain_consensus.chat_models import ChatEquilibriumRanking
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.documents.results import DocumentResult
     from langchain_consensus.documents.wording import RelevanceWording
-    from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.engine import (
+        FakeEngine,
+        OpenAIChatEngine,
+        OpenAICompatibleEngine,
+        SamplingSettings,
+        TransformersEngine,
+    )
     from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.output_parsers import ConsensusOutputParser
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Candidates",
     "ChatEquilibriumRanking",
+    "ChatModelEngine",
     "Consensus",
     "ConsensusOutputParser",
     "ConsensusRanker",
@@ -38,6 +46,7 @@ __all__ = [
     "FakeEngine",
     "GroundedAnswer",
     "GroundedAnswering",
+    "OpenAIChatEngine",
     "OpenAICompatibleEngine",
     "Question",
     "Ranking",
@@ -57,6 +66,7 @@ __all__ = [
 _HOMES = {
     "Candidates": "candidates",
     "ChatEquilibriumRanking": "chat_models",
+    "ChatModelEngine": "chat_model_engine",
     "Consensus": "consensus",
     "ConsensusOutputParser": "output_parsers",
     "ConsensusRanker": "runnables",
@@ -67,6 +77,7 @@ _HOMES = {
     "FakeEngine": "engine.fake",
     "GroundedAnswer": "grounding",
     "GroundedAnswering": "grounding",
+    "OpenAIChatEngine": "engine.openai_chat",
     "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",

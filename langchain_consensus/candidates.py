@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from langchain_consensus.engine.base import Engine, Sample, SamplingSettings
+    from langchain_consensus.engine.sampler import SamplingEngine
     from langchain_consensus.prompts import Wording
 
     AnswerKey = Callable[[str], str]
@@ -132,7 +133,7 @@ def given(question: Question | str, texts: Sequence[str], *, answer_key: AnswerK
 
 
 def sampled(
-    engine: Engine,
+    engine: Engine | SamplingEngine,
     wording: Wording,
     questions: Sequence[Question],
     settings: SamplingSettings,

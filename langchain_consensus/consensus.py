@@ -3,7 +3,8 @@
     question -> candidates -> views -> game -> solution -> ranking
 
 Each arrow is one module: `candidates`, `views`, `game`, `ranking`. The LangChain surfaces call `ask` or `rank` and
-translate.
+translate. Of a model that can only be sampled the views are estimated (`sampled_views`), and the ranking says how far
+its lead may be off (`uncertainty`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,11 @@ from typing import TYPE_CHECKING
 
 from langchain_consensus import candidates as step_1
 from langchain_consensus import ranking as step_4
+from langchain_consensus import sampled_views as step_2_sampled
+from langchain_consensus import uncertainty as step_5
 from langchain_consensus import views as step_2
 from langchain_consensus.engine.base import Engine, SamplingSettings
+from langchain_consensus.engine.sampler import SamplingEngine, is_sampling
 from langchain_consensus.game import ConsensusGame, PiKL, solve
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording, wording_named
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from langchain_consensus.game import Solver
     from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
+    from langchain_consensus.views import Views
 
 __all__ = ["Consensus"]
 
@@ -36,7 +41,7 @@ class Consensus:
     """Equilibrium-Ranking over one engine.
 
     Attributes:
-        engine: The language model in both its roles.
+        engine: The language model in both its roles; a `SamplingEngine` if it can only be sampled.
         wording: How the views are asked: a `Wording`, a preset's name, or `auto`: `chat_qa` for a model with a chat
             template, `qa` for one without.
         rule: By which score the candidates are ranked.
@@ -46,7 +51,7 @@ class Consensus:
         observer: Is told of every step, when it begins and when it ends; see `observation`.
     """
 
-    engine: Engine
+    engine: Engine | SamplingEngine
     wording: Wording | str = "auto"
     rule: Rule = Rule.ER_DISCRIMINATOR
     solver: Solver = field(default_factory=PiKL)
@@ -72,17 +77,23 @@ class Consensus:
             return []
         wording, sizes = self.used_wording(), _sizes(batch)
         with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
-            views = step_2.scored(self.engine, wording, batch)
+            views = self._views(wording, batch)
             done(usages=[view.usage for view in views])
         with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
             game = ConsensusGame.from_log_scores(
                 generator=[view.generator for view in views], discriminator=[view.discriminator for view in views]
             )
             solution = solve(game, self.solver)
-            return [
+            rankings = [
                 step_4.ranked(one, view, solution[i], rule=self.rule, wording=wording, model=self.engine.name)
                 for i, (one, view) in enumerate(zip(batch, views, strict=True))
             ]
+            return step_5.with_lead_errors(rankings, batch, views, self.solver)
+
+    def _views(self, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
+        if is_sampling(self.engine):
+            return step_2_sampled.estimated(self.engine, wording, batch, self.sampling, answer_key=self.answer_key)
+        return step_2.scored(self.engine, wording, batch)
 
     def used_wording(self) -> Wording:
         """The wording that is used, with `auto` and names resolved."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import exp, inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from langchain_consensus.candidates import Candidates
+    from langchain_consensus.counts import Counts
     from langchain_consensus.diagnosis import Worded
     from langchain_consensus.game import Solution
     from langchain_consensus.prompts import Question
@@ -27,9 +28,22 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["RankedCandidate", "Ranking", "Rule", "SolverEvidence", "ranked", "raw_verdict", "rule_named"]
+__all__ = [
+    "RankedCandidate",
+    "Ranking",
+    "Rule",
+    "SolverEvidence",
+    "StandardErrors",
+    "ranked",
+    "raw_verdict",
+    "rule_named",
+    "scores_of",
+]
 
 _I, _C = Correctness.INCORRECT, Correctness.CORRECT
+
+_CERTAIN: Final = 1.96
+"""Standard errors that a lead must exceed: 95% of a normal distribution are within so many on either side."""
 
 
 class Rule(StrEnum):
@@ -77,6 +91,21 @@ def raw_verdict(correct: float, incorrect: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class StandardErrors:
+    """How far sampled views of a candidate may be off, in nats; see `counts`.
+
+    Attributes:
+        generator_correct: Of `generator_correct`.
+        generator_incorrect: Of `generator_incorrect`.
+        verdict: Of the verdict's log-odds; 0 where the model told the words' probabilities.
+    """
+
+    generator_correct: float
+    generator_incorrect: float
+    verdict: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RankedCandidate:
     """A candidate with everything that is known of it.
 
@@ -87,10 +116,11 @@ class RankedCandidate:
         draws: How often it was drawn.
         generator_correct: log P(text given question, correct), summed over tokens.
         generator_incorrect: The same under the incorrect condition.
-        tokens: How many tokens the sums are over.
+        tokens: How many tokens the sums are over; 0 where the probability was counted, of draws.
         verdict_correct: Log-probability of the verdict word for "correct".
         verdict_incorrect: Log-probability of the verdict word for "incorrect".
         scores: The candidate's score under every rule.
+        errors: Standard errors of these views, if they were sampled.
     """
 
     text: str
@@ -103,6 +133,7 @@ class RankedCandidate:
     verdict_correct: float
     verdict_incorrect: float
     scores: Mapping[Rule, float]
+    errors: StandardErrors | None = None
 
     @property
     def verdict(self) -> float:
@@ -138,6 +169,8 @@ class Ranking:
         agreement: How much of their probability the two views put on the same candidates before the game: 1 minus the
             total variation distance of the anchors, both as distributions over the candidates; 1 if they agree.
         margin: How far the best candidate's score is above the second's; infinite for a single candidate.
+        views: Whether the views are `exact` log-probabilities or were estimated from what was `sampled`.
+        margin_error: Standard error of the lead from sampling; 0 for exact views.
         warnings: What a reader should know before trusting the answer.
         solver: The evidence of the game.
         wording: Name of the wording.
@@ -158,6 +191,8 @@ class Ranking:
     wording: str
     model: str
     usage: Usage = field(default_factory=Usage)
+    views: Literal["exact", "sampled"] = "exact"
+    margin_error: float = 0.0
     used_wording: Worded = field(repr=False, compare=False)
     solution: Solution = field(repr=False, compare=False)
 
@@ -165,6 +200,11 @@ class Ranking:
     def answer(self) -> str:
         """The text of the best candidate."""
         return self.candidates[0].text
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the answer leads by more than sampling explains (with 95% confidence); no word on its truth."""
+        return self.margin > _CERTAIN * self.margin_error
 
     def to_html(self, *, seconds: float | None = None, min_confidence: float | None = None) -> str:
         """One self-contained page that explains this ranking; see `report.explain_html`, which this is."""
@@ -200,7 +240,9 @@ class Ranking:
             "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
             for row in (head, *rows)
         ]
-        found = f"{self.answer}  (rule {self.rule}, confidence {self.confidence:.2f}, agreement {self.agreement:.2f})"
+        sampled = f", views sampled, lead {self.margin:.2g} ± {self.margin_error:.2g}" * (self.views == "sampled")
+        known = f"rule {self.rule}, confidence {self.confidence:.2f}, agreement {self.agreement:.2f}{sampled}"
+        found = f"{self.answer}  ({known})"
         notes = [f"! {warning}" for warning in self.warnings]
         return "\n".join([self.question.text, f"-> {found}", "", *lines, *notes])
 
@@ -218,7 +260,7 @@ def ranked(
         wording: Under which the views were taken.
         model: Whose views they are.
     """
-    scores = _scores(candidates, views, solution)
+    scores = scores_of(candidates, views, solution)
     order_by = _unsaturated(scores[rule], rule, solution)
     order = sorted(
         range(len(candidates.items)),
@@ -242,12 +284,14 @@ def ranked(
         wording=wording.name,
         model=model,
         usage=candidates.usage + views.usage,
+        views="exact" if views.counts is None else "sampled",
         used_wording=wording,
         solution=solution,
     )
 
 
-def _scores(candidates: Candidates, views: Views, solution: Solution) -> dict[Rule, FloatArray]:
+def scores_of(candidates: Candidates, views: Views, solution: Solution) -> dict[Rule, FloatArray]:
+    """`[N]` scores of one question's candidates under every rule."""
     generator = solution.game.generator_anchor[_C]
     discriminator = solution.game.discriminator_anchor[_C]
     return {
@@ -302,4 +346,13 @@ def _candidate(candidates: Candidates, views: Views, scores: Mapping[Rule, Float
         verdict_correct=float(views.verdict_logprobs[_C, place]),
         verdict_incorrect=float(views.verdict_logprobs[_I, place]),
         scores={rule: float(values[place]) for rule, values in scores.items()},
+        errors=None if views.counts is None else _errors(views.counts, place),
+    )
+
+
+def _errors(counts: Counts, place: int) -> StandardErrors:
+    return StandardErrors(
+        generator_correct=float(counts.generator_errors[_C, place]),
+        generator_incorrect=float(counts.generator_errors[_I, place]),
+        verdict=float(counts.verdict_errors[place]),
     )

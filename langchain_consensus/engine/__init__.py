@@ -13,7 +13,9 @@ from langchain_consensus.engine.base import (
 from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.engine.grammar import JsonForm
+from langchain_consensus.engine.openai_chat import OpenAIChatEngine
 from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
+from langchain_consensus.engine.sampler import SamplingEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 
 __all__ = [
@@ -22,9 +24,11 @@ __all__ = [
     "FakeEngine",
     "JsonForm",
     "ModelFacts",
+    "OpenAIChatEngine",
     "OpenAICompatibleEngine",
     "Sample",
     "SampleResult",
+    "SamplingEngine",
     "SamplingSettings",
     "ScoreRequest",
     "ScoreResult",

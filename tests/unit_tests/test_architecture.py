@@ -13,13 +13,15 @@ ROOT = "langchain_consensus"
 
 # From the bottom up; a part may import the parts below its own line, and itself where it is a package.
 LAYERS = (
-    ("errors", "identity"),
+    ("errors", "identity", "counts"),
     ("prompts",),
     ("engine", "game"),
-    ("candidates",),
+    ("candidates", "chat_model_engine"),
     ("views",),
+    ("sampled_views",),
     ("diagnosis",),
     ("ranking", "observation"),
+    ("uncertainty",),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),
@@ -54,6 +56,7 @@ PLACES = {
         *SURFACES,
         "batched",
         "chat",
+        "chat_model_engine",
         "conversations",
         "documents",
         "evidence",
