@@ -52,7 +52,7 @@ class ChatModelEngine:
 
     def __init__(
         self,
-        chat_model: BaseChatModel,
+        chat_model: Any,
         *,
         draws: int = 16,
         verdict_draws: int = 8,
@@ -64,7 +64,7 @@ class ChatModelEngine:
         """Keeps the chat model; nothing is asked.
 
         Args:
-            chat_model: Any chat model. Its answers are drawn at temperature 1: one set to another is refused.
+            chat_model: Any `BaseChatModel`. Its answers are drawn at temperature 1: one set to another is refused.
             draws: Draws under each condition for one question.
             verdict_draws: Draws of a verdict where the model does not tell how its reply begins.
             top_logprobs: How many first tokens it is asked for, by OpenAI's options `logprobs` and `top_logprobs`; 0
@@ -93,7 +93,7 @@ class ChatModelEngine:
             )
             raise InvalidInputError(msg)
         # A cache would give the first draw again and again.
-        self._chat = chat_model.model_copy(update={"cache": False})
+        self._chat: BaseChatModel = chat_model.model_copy(update={"cache": False})
         self._draws, self._verdict_draws = draws, verdict_draws
         check_top(top_logprobs)
         self._top = top_logprobs
@@ -188,7 +188,7 @@ def _sample(message: AIMessage) -> Sample:
     reason = said.get("finish_reason") or said.get("stop_reason") or said.get("done_reason")
     return Sample(
         text=str(message.text),
-        tokens=int((message.usage_metadata or {}).get("output_tokens", 0)),
+        tokens=_told(message, "output_tokens"),
         logprob=nan,
         end_logprob=None,
         finish="length" if reason in _CUT else "end",
@@ -206,6 +206,11 @@ def _first_tokens(message: AIMessage) -> tuple[tuple[str, float], ...] | None:
 
 
 def _usage(messages: Sequence[AIMessage]) -> Usage:
-    told = [message.usage_metadata or {} for message in messages]
-    read, drawn = (sum(int(one.get(name, 0)) for one in told) for name in ("input_tokens", "output_tokens"))
+    read, drawn = (sum(_told(one, name) for one in messages) for name in ("input_tokens", "output_tokens"))
     return Usage(input_tokens=read, computed_tokens=read + drawn, sampled_tokens=drawn, forwards=len(messages))
+
+
+def _told(message: AIMessage, name: str) -> int:
+    """A number of tokens, 0 where the model does not tell."""
+    usage: Mapping[str, Any] = message.usage_metadata or {}  # type: ignore[assignment]
+    return int(usage.get(name) or 0)

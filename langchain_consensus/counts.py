@@ -83,31 +83,35 @@ class Counts:
     @property
     def verdict_errors(self) -> FloatArray:
         """`[N]` standard errors of the verdicts' log-odds; 0 where the judge told its probabilities."""
-        errors = np.sqrt((1 / (self.verdicts + _HALF)).sum(axis=0))
+        errors = np.sqrt((1 / (self.verdicts + _HALF)).sum(axis=-2))
         return np.asarray(np.where(self.is_told, 0.0, errors))
 
     @property
     def matched(self) -> FloatArray:
         """`[V]` which part of the draws were candidates."""
-        return np.asarray(self.generator.sum(axis=1) / self.generator_draws)
+        return np.asarray(self.generator.sum(axis=-1) / self.generator_draws)
 
-    def redrawn(self, generator: np.random.Generator) -> Counts:
-        """Counts as another run might have found them: drawn from the smoothed probabilities of this one.
+    def redrawn(self, dice: np.random.Generator, runs: int) -> Counts:
+        """Counts as other runs might have found them: drawn from the smoothed probabilities of this one.
 
-        What no draw was, and "none of the candidates", count half a draw each here too.
+        "None of the candidates" counts half a draw more here too.
+
+        Args:
+            dice: What they are drawn with.
+            runs: How many; `generator` and `verdicts`, and what follows from them, are `[runs, V, N]`.
         """
         views = [
-            _redrawn(row, int(draws), generator)
+            _redrawn(row, int(draws), dice, runs)
             for row, draws in zip(self.generator, self.generator_draws, strict=True)
         ]
         verdicts = [
-            _redrawn(column, int(draws), generator)
+            _redrawn(column, int(draws), dice, runs)
             for column, draws in zip(self.verdicts.T, self.verdict_draws, strict=True)
         ]
-        return replace(self, generator=np.stack(views), verdicts=np.stack(verdicts, axis=1))
+        return replace(self, generator=np.stack(views, axis=1), verdicts=np.stack(verdicts, axis=2))
 
 
-def _redrawn(counts: IntArray, draws: int, generator: np.random.Generator) -> IntArray:
-    """`[K]` counts of `draws` new draws; what is none of the K is the last class, and not returned."""
+def _redrawn(counts: IntArray, draws: int, dice: np.random.Generator, runs: int) -> IntArray:
+    """`[runs, K]` counts of `draws` new draws; what is none of the K is the last class, and not returned."""
     every = np.append(counts, draws - counts.sum()) + _HALF
-    return generator.multinomial(draws, every / every.sum())[:-1].astype(np.int64)
+    return dice.multinomial(draws, every / every.sum(), size=runs)[:, :-1].astype(np.int64)

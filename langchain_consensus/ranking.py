@@ -260,7 +260,8 @@ def ranked(
         wording: Under which the views were taken.
         model: Whose views they are.
     """
-    scores = scores_of(candidates, views, solution)
+    votes = np.array([float(one.draws) for one in candidates.items])
+    scores = scores_of(views.generator, views.discriminator, solution, votes=votes)
     order_by = _unsaturated(scores[rule], rule, solution)
     order = sorted(
         range(len(candidates.items)),
@@ -290,19 +291,28 @@ def ranked(
     )
 
 
-def scores_of(candidates: Candidates, views: Views, solution: Solution) -> dict[Rule, FloatArray]:
-    """`[N]` scores of one question's candidates under every rule."""
-    generator = solution.game.generator_anchor[_C]
-    discriminator = solution.game.discriminator_anchor[_C]
+def scores_of(
+    generator: FloatArray, discriminator: FloatArray, solution: Solution, *, votes: FloatArray
+) -> dict[Rule, FloatArray]:
+    """The scores of candidates under every rule: `[N]` of one game, `[B, N]` of a batch of equally large ones.
+
+    Args:
+        generator: `[V, N]` or `[B, V, N]`, as in `Views`.
+        discriminator: The same.
+        solution: The game of these views, or the games, solved.
+        votes: `[N]` or `[B, N]` how often each candidate was drawn.
+    """
+    generator_anchor = solution.game.generator_anchor[..., _C, :]
+    discriminator_anchor = solution.game.discriminator_anchor[..., _C, :]
     return {
-        Rule.GENERATOR: views.generator[_C],
-        Rule.DISCRIMINATOR: discriminator,
-        Rule.MUTUAL_INFORMATION: views.generator[_C] + views.discriminator[_C],
-        Rule.SELF_CONTRASTIVE: generator,
-        Rule.NORMALISED_PRODUCT: generator * discriminator,
-        Rule.MAJORITY: np.array([float(one.draws) for one in candidates.items]),
-        Rule.ER_GENERATOR: solution.generator_policy[_C],
-        Rule.ER_DISCRIMINATOR: solution.discriminator_policy[_C],
+        Rule.GENERATOR: generator[..., _C, :],
+        Rule.DISCRIMINATOR: discriminator_anchor,
+        Rule.MUTUAL_INFORMATION: generator[..., _C, :] + discriminator[..., _C, :],
+        Rule.SELF_CONTRASTIVE: generator_anchor,
+        Rule.NORMALISED_PRODUCT: generator_anchor * discriminator_anchor,
+        Rule.MAJORITY: votes,
+        Rule.ER_GENERATOR: solution.generator_policy[..., _C, :],
+        Rule.ER_DISCRIMINATOR: solution.discriminator_policy[..., _C, :],
     }
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.sampler import SamplingEngine
     from langchain_consensus.prompts import Wording
 
-__all__ = ["estimated", "views_of"]
+__all__ = ["estimated"]
 
 _VERDICT_TOKENS = 16
 """Longest reply of the judge, in tokens: a word, with what models put around one."""
@@ -74,13 +74,12 @@ def estimated(
     shares = (drawing + judging).split(len(batch))
     found = iter(verdicts)
     return [
-        views_of(_counts(counts, [next(found) for _ in one.items]), usage=usage)
+        _views(_counts(counts, [next(found) for _ in one.items]), usage=usage)
         for one, counts, usage in zip(batch, generator, shares, strict=True)
     ]
 
 
-def views_of(counts: Counts, *, usage: Usage | None = None) -> Views:
-    """The views that counts give."""
+def _views(counts: Counts, *, usage: Usage) -> Views:
     generator, words = counts.generator_logprobs, counts.verdict_logprobs
     return Views(
         generator_logprobs=generator,
@@ -89,7 +88,7 @@ def views_of(counts: Counts, *, usage: Usage | None = None) -> Views:
         verdict_logprobs=words,
         discriminator=normalised(words),
         counts=counts,
-        usage=usage or Usage(),
+        usage=usage,
     )
 
 

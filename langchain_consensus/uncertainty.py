@@ -16,7 +16,7 @@ import numpy as np
 
 from langchain_consensus.game import ConsensusGame, Correctness, LogTimeFlow, PiKL, solve
 from langchain_consensus.ranking import Rule, scores_of
-from langchain_consensus.sampled_views import views_of
+from langchain_consensus.views import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,26 +75,21 @@ def _judged(ranking: Ranking, candidates: Candidates, counts: Counts, solver: So
 
 def _leads(candidates: Candidates, counts: Counts, solver: Solver, *, rule: Rule, answer: int) -> FloatArray:
     """`[RUNS]` how far the answer's score is above the best other one; below 0 where it loses."""
-    dice = np.random.default_rng(_SEED)
-    runs = [counts.redrawn(dice) for _ in range(RUNS)]
-    views = [views_of(one) for one in runs]
-    game = ConsensusGame.from_log_scores(
-        generator=np.stack([one.generator for one in views]),
-        discriminator=np.stack([one.discriminator for one in views]),
-    )
-    solution = solve(game, _quick(solver), throw=False)
-    if rule is Rule.MAJORITY:
-        # Votes are draws; those beyond the candidates' own are scaled away.
-        share = sum(item.draws for item in candidates.items) / max(counts.generator[Correctness.CORRECT].sum(), 1)
-        scores = np.stack([one.generator[Correctness.CORRECT] * share for one in runs])
-    else:
-        scores = np.stack([scores_of(candidates, view, solution[place])[rule] for place, view in enumerate(views)])
-    others = np.delete(scores, answer, axis=1)
-    return np.asarray(scores[:, answer] - others.max(axis=1))
+    runs = counts.redrawn(np.random.default_rng(_SEED), RUNS)
+    generator, discriminator = runs.generator_logprobs, normalised(runs.verdict_logprobs)
+    game = ConsensusGame.from_log_scores(generator=generator, discriminator=discriminator)
+    solution = solve(game, _quick(solver, rule), throw=False)
+    # Votes are draws; those beyond the candidates' own are scaled away.
+    share = sum(item.draws for item in candidates.items) / max(counts.generator[Correctness.CORRECT].sum(), 1)
+    votes = runs.generator[:, Correctness.CORRECT] * share
+    scores = scores_of(generator, discriminator, solution, votes=votes)[rule]
+    return np.asarray(scores[:, answer] - np.delete(scores, answer, axis=1).max(axis=1))
 
 
-def _quick(solver: Solver) -> Solver:
-    """The published answer to 2e-4 in a fraction of the time, which is enough for an error."""
+def _quick(solver: Solver, rule: Rule) -> Solver:
+    """The published answer to 2e-4 in a fraction of the time, which is enough for an error; no steps without need."""
+    if rule not in {Rule.ER_GENERATOR, Rule.ER_DISCRIMINATOR}:
+        return PiKL(steps=0)
     if not isinstance(solver, PiKL) or not solver.steps:
         return solver
     return LogTimeFlow(

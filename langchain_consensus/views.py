@@ -80,8 +80,8 @@ def _difference(values: FloatArray) -> FloatArray:
 
 
 def normalised(verdict_logprobs: FloatArray) -> FloatArray:
-    """Log P(v) from the log-probabilities `[V, N]` of the verdict words; both stay -inf where neither has any."""
-    mass = np.logaddexp.reduce(verdict_logprobs, axis=0)
+    """Log P(v) from the log-probabilities `[..., V, N]` of the verdict words; both stay -inf where neither has any."""
+    mass = np.logaddexp.reduce(verdict_logprobs, axis=-2, keepdims=True)
     return verdict_logprobs - np.where(mass > -np.inf, mass, 0.0)
 
 

@@ -49,13 +49,9 @@ class Servers:
         self._served: ServedModel | None = None
         self._first: ProbeReport | None = None
         self._starting = asyncio.Lock()
+        key, timeout = options.api_key, options.request_timeout
         self._replicas = Replicas(
-            [
-                Replica(
-                    url=url, client=client_of(url, api_key=options.api_key, request_timeout=options.request_timeout)
-                )
-                for url in options.urls
-            ]
+            [Replica(url=url, client=client_of(url, api_key=key, request_timeout=timeout)) for url in options.urls]
         )
         sender = Sender(
             self._replicas, concurrency=options.max_concurrency, attempts=options.max_attempts, admit=self._admit
