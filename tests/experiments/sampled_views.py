@@ -96,9 +96,8 @@ def whole(candidates, pool):
     matcher = _Matcher(WORDING, candidates, None)
     texts = [item.text for item in candidates.items]
     for correctness in (0, 1):
-        for sample in pool.drawn[WORDING.generator_prompt(candidates.question, correctness)]:
-            if matcher.place(sample) < len(candidates.items):
-                texts.append(sample.text)
+        drawn = pool.drawn[WORDING.generator_prompt(candidates.question, correctness)]
+        texts += [sample.text for sample in drawn if matcher.place(sample) < len(candidates.items)]
     return given(candidates.question, texts, answer_key=normalised_text)
 
 
@@ -123,10 +122,8 @@ def report(rankings, exact):
         common = true > np.log(0.05) if name.startswith("log P") else np.ones_like(true, dtype=bool)
         inside = f"{np.mean(off <= 1.96 * error + 1e-9):.0%} of all" if error.any() else "told"
         among = f", {np.mean(off[common] <= 1.96 * error[common] + 1e-9):.0%} of those above 5%" if error.any() else ""
-        print(
-            f"  {name}: median |error| {np.median(off):.2f} ({np.median(off[common]):.2f} over {common.sum()} above 5%), "
-            f"mean standard error {error.mean():.2f}, within 1.96 of them: {inside}{among}"
-        )
+        middle = f"median |error| {np.median(off):.2f} ({np.median(off[common]):.2f} over {common.sum()} above 5%)"
+        print(f"  {name}: {middle}, mean standard error {error.mean():.2f}, within 1.96 of them: {inside}{among}")
     same = [one.answer == true.answer for one, true in zip(rankings, exact, strict=True)]
     certain = [one.is_certain for one in rankings]
     both = sum(a and b for a, b in zip(same, certain, strict=True))
