@@ -10,6 +10,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates, given, normalised_text
+    from langchain_consensus.chat_model_engine import ChatModelEngine
     from langchain_consensus.chat_models import ChatEquilibriumRanking
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.document_compressors import ConsensusReranker
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine import (
         FakeEngine,
         Limits,
+        OpenAIChatEngine,
         OpenAICompatibleEngine,
         SamplingSettings,
         TransformersEngine,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Candidates",
     "ChatEquilibriumRanking",
+    "ChatModelEngine",
     "Consensus",
     "ConsensusOutputParser",
     "ConsensusRanker",
@@ -49,6 +52,7 @@ __all__ = [
     "GroundedAnswering",
     "Limits",
     "Meanings",
+    "OpenAIChatEngine",
     "OpenAICompatibleEngine",
     "Question",
     "Ranking",
@@ -70,6 +74,7 @@ __all__ = [
 _HOMES = {
     "Candidates": "candidates",
     "ChatEquilibriumRanking": "chat_models",
+    "ChatModelEngine": "chat_model_engine",
     "Consensus": "consensus",
     "ConsensusOutputParser": "output_parsers",
     "ConsensusRanker": "runnables",
@@ -80,8 +85,9 @@ _HOMES = {
     "FakeEngine": "engine.fake",
     "GroundedAnswer": "grounding",
     "GroundedAnswering": "grounding",
-    "Meanings": "meanings",
     "Limits": "engine.limits",
+    "Meanings": "meanings",
+    "OpenAIChatEngine": "engine.openai_chat",
     "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",

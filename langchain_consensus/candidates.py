@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from langchain_consensus.engine.base import Engine, Sample, SampleResult, SamplingSettings
+    from langchain_consensus.engine.sampler import SamplingEngine
     from langchain_consensus.prompts import Wording
 
     AnswerKey = Callable[[str], str]
@@ -142,7 +143,7 @@ def given(question: Question | str, texts: Sequence[str], *, answer_key: AnswerK
 
 
 def sampled(
-    engine: Engine,
+    engine: Engine | SamplingEngine,
     wording: Wording,
     questions: Sequence[Question],
     settings: SamplingSettings,
@@ -171,7 +172,9 @@ def sampled(
     ]
 
 
-def drawn(engine: Engine, wording: Wording, questions: Sequence[Question], settings: SamplingSettings) -> SampleResult:
+def drawn(
+    engine: Engine | SamplingEngine, wording: Wording, questions: Sequence[Question], settings: SamplingSettings
+) -> SampleResult:
     """Samples from the generator's correct condition, for all questions in one call of the engine.
 
     Raises:

@@ -3,7 +3,8 @@
     question -> candidates -> views -> game -> solution -> ranking
 
 Each arrow is one module: `candidates`, `views`, `calibration.anchors` (what the game starts from, then `game`),
-`ranking`. The LangChain surfaces call `ask` or `rank` and translate.
+`ranking`. The LangChain surfaces call `ask` or `rank` and translate. Of a model that can only be sampled the views are
+estimated (`sampled_views`), and the ranking says how far its lead may be off (`uncertainty`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,14 @@ from typing import TYPE_CHECKING
 
 from langchain_consensus import candidates as step_1
 from langchain_consensus import ranking as step_4
+from langchain_consensus import sampled_views as step_2_sampled
+from langchain_consensus import uncertainty as step_5
 from langchain_consensus import views as step_2
 from langchain_consensus.calibration import anchors as step_3
 from langchain_consensus.engine.base import Engine, SamplingSettings
 from langchain_consensus.engine.deadline import current_call
 from langchain_consensus.engine.limits import limits_of
+from langchain_consensus.engine.sampler import SamplingEngine, is_sampling, needs_scores
 from langchain_consensus.game import PiKL
 from langchain_consensus.meanings import merged_by_meaning
 from langchain_consensus.observation import Step, watched
@@ -37,6 +41,7 @@ if TYPE_CHECKING:
     from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
     from langchain_consensus.rounds import Rounds
+    from langchain_consensus.views import Views
 
 __all__ = ["Consensus"]
 
@@ -46,7 +51,7 @@ class Consensus:
     """Equilibrium-Ranking over one engine.
 
     Attributes:
-        engine: The language model in both its roles.
+        engine: The language model in both its roles; a `SamplingEngine` if it can only be sampled.
         wording: How the views are asked: a `Wording`, a preset's name, or `auto`: `chat_qa` for a model with a chat
             template, `qa` for one without.
         rule: By which score the candidates are ranked.
@@ -61,7 +66,7 @@ class Consensus:
         observer: Is told of every step, when it begins and when it ends; see `observation`.
     """
 
-    engine: Engine
+    engine: Engine | SamplingEngine
     wording: Wording | str = "auto"
     rule: Rule = Rule.ER_DISCRIMINATOR
     solver: Solver = field(default_factory=PiKL)
@@ -99,8 +104,7 @@ class Consensus:
         wording = self.used_wording()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
-            if self.meanings is not None:
-                drawn = merged_by_meaning(self.engine, drawn, self.meanings)
+            drawn = self._merged(drawn)
             done(candidates=_sizes(drawn), usages=[one.usage for one in drawn])
             return drawn
 
@@ -116,7 +120,7 @@ class Consensus:
         """The candidates among a question's draws."""
         has_form = bool(self.sampling.grammar)
         one = step_1.gathered(question, samples, usage, answer_key=self.answer_key, has_form=has_form)
-        return one if self.meanings is None else merged_by_meaning(self.engine, [one], self.meanings)[0]
+        return self._merged([one])[0]
 
     def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""
@@ -126,11 +130,11 @@ class Consensus:
         limits_of(self.engine).check_candidates(max(sum(item.draws for item in one.items) for one in batch))
         wording, sizes = self.used_wording(), _sizes(batch)
         with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
-            views = step_2.scored(self.engine, wording, batch)
+            views = self._views(wording, batch)
             done(usages=[view.usage for view in views])
         with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
             solved = step_3.solved(batch, views, solver=self.solver, anchors=self.anchors, profile=self.calibration)
-            return [
+            rankings = [
                 step_4.ranked(
                     one,
                     view,
@@ -143,6 +147,22 @@ class Consensus:
                 )
                 for one, view, game in zip(batch, views, solved, strict=True)
             ]
+            return step_5.with_lead_errors(rankings, batch, views, self.solver)
+
+    def _merged(self, batch: list[Candidates]) -> list[Candidates]:
+        if self.meanings is None:
+            return batch
+        if is_sampling(self.engine):
+            raise needs_scores(option="meanings", model=self.engine.name)
+        return merged_by_meaning(self.engine, batch, self.meanings)
+
+    def _views(self, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
+        if is_sampling(self.engine):
+            for name, is_asked in (("anchors", self.anchors != "paper"), ("calibration", self.calibration is not None)):
+                if is_asked:
+                    raise needs_scores(option=name, model=self.engine.name)
+            return step_2_sampled.estimated(self.engine, wording, batch, self.sampling, answer_key=self.answer_key)
+        return step_2.scored(self.engine, wording, batch)
 
     def used_wording(self) -> Wording:
         """The wording that is used, with `auto` and names resolved."""

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import Candidates
     from langchain_consensus.views import Views
 
-__all__ = ["LEAST_MASS", "LEAST_SPREAD", "Worded", "warnings_of", "warnings_of_documents"]
+__all__ = ["LEAST_MASS", "LEAST_MATCHED", "LEAST_SPREAD", "Worded", "warnings_of", "warnings_of_documents"]
 
 LEAST_MASS = 0.5
 """Probability on the verdict words below which the model is not answering the judge's question."""
 LEAST_SPREAD = 0.1
 """Spread (largest minus smallest, in nats) below which a view says the same of every candidate."""
+LEAST_MATCHED = 0.5
+"""Part of the draws under the correct condition below which sampled views rest on few of them."""
 
 
 class Worded(Protocol):
@@ -51,6 +53,12 @@ def warnings_of(candidates: Candidates, views: Views, wording: Worded) -> tuple[
         said.append(
             f"{candidates.unfinished} draws were cut before they were complete under the grammar and left out; raise "
             "`max_new_tokens`, or look at the stop strings."
+        )
+    matched = 1.0 if views.counts is None else float(views.counts.matched[-1])
+    if matched < LEAST_MATCHED:
+        said.append(
+            f"Only {matched:.0%} of the draws under the correct condition are candidates, so the generator's view is "
+            "rough; use a wording that lists them ('multiple_choice'), or an `answer_key`."
         )
     mass = float(views.verdict_mass.mean())
     if mass < LEAST_MASS:

@@ -6,7 +6,8 @@ The raw log-probabilities are always there, so that any rule can be computed aga
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Annotated, Any, Generic, TypeVar
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.base import Usage
     from langchain_consensus.ranking import RankedCandidate, Ranking
 
-__all__ = ["CandidateResult", "ConsensusResult", "GeneratorScores", "SolverResult", "UsageResult", "VerdictScores"]
+__all__ = [
+    "CandidateResult",
+    "ConsensusResult",
+    "GeneratorScores",
+    "SolverResult",
+    "StandardErrorsResult",
+    "UsageResult",
+    "VerdictScores",
+]
 
 AnswerT = TypeVar("AnswerT")
 
@@ -42,7 +51,10 @@ class _Plain(BaseModel):
 
 
 class GeneratorScores(_Plain):
-    """Summed log-probabilities of a candidate under both conditions, in nats, and the tokens that they are over."""
+    """Summed log-probabilities of a candidate under both conditions, in nats, and the tokens that they are over.
+
+    Where they were counted, of draws, there are no tokens: 0.
+    """
 
     correct: LogProbability
     incorrect: LogProbability
@@ -54,6 +66,14 @@ class VerdictScores(_Plain):
 
     correct: LogProbability
     incorrect: LogProbability
+
+
+class StandardErrorsResult(_Plain):
+    """How far sampled views may be off, in nats: both log-probabilities, and the log-odds of the verdict."""
+
+    generator_correct: float
+    generator_incorrect: float
+    verdict: float
 
 
 class CandidateResult(_Plain):
@@ -77,6 +97,9 @@ class CandidateResult(_Plain):
         raw = raw_verdict(self.discriminator.correct, self.discriminator.incorrect)
         return raw if self.calibrated is None else self.calibrated
 
+    errors: StandardErrorsResult | None = None
+    """Standard errors of the views, if they were sampled."""
+
     @classmethod
     def of(cls, candidate: RankedCandidate) -> CandidateResult:
         """The plain form of a ranked candidate."""
@@ -91,6 +114,7 @@ class CandidateResult(_Plain):
             discriminator=VerdictScores(correct=candidate.verdict_correct, incorrect=candidate.verdict_incorrect),
             scores=dict(candidate.scores),
             calibrated=candidate.calibrated,
+            errors=None if candidate.errors is None else StandardErrorsResult(**asdict(candidate.errors)),
         )
 
 
@@ -139,6 +163,12 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     """How much of their probability the two views put on the same candidates before the game, 0 to 1."""
     margin: float | None = None
     """How far the best score is above the second; `None` for a single candidate, or if the second's is -inf."""
+    views: Literal["exact", "sampled"] | None = None
+    """Whether the views are exact log-probabilities or estimated from samples; `None` where there are none."""
+    margin_error: float | None = None
+    """Standard error of the lead from sampling; `None` for exact views."""
+    certain: bool | None = None
+    """Whether the answer leads by more than sampling explains; `None` for exact views. No word on its truth."""
     rule: Rule | None = None
     candidates: tuple[CandidateResult, ...] = ()
     """Best first."""
@@ -159,6 +189,8 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
             confidence=ranking.confidence,
             agreement=ranking.agreement,
             margin=ranking.margin if math.isfinite(ranking.margin) else None,
+            views=ranking.views,
+            **(_uncertainty(ranking) if ranking.views == "sampled" else {}),
             rule=ranking.rule,
             candidates=tuple(CandidateResult.of(candidate) for candidate in ranking.candidates),
             solver=SolverResult(
@@ -186,8 +218,10 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
             return self.model_copy(update={"answer": answer})
         chosen = self.candidates[place]
         warning = f"{place} of the candidates rank higher and {passed_over}."
+        uncertain = {} if self.certain is None else {"margin_error": None, "certain": False}
         return self.model_copy(
             update={
+                **uncertain,
                 "answer": answer,
                 "text": chosen.text,
                 "confidence": chosen.confidence,
@@ -195,3 +229,8 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
                 "warnings": (*self.warnings, warning),
             }
         )
+
+
+def _uncertainty(ranking: Ranking) -> dict[str, Any]:
+    error = ranking.margin_error if math.isfinite(ranking.margin_error) else None
+    return {"margin_error": error, "certain": ranking.is_certain}

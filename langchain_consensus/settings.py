@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass, replace
 from os import PathLike
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -18,6 +18,7 @@ from langchain_consensus.calibration.anchors import AnchorChoice, anchors_named
 from langchain_consensus.calibration.profile import Profile, read_profile
 from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine import SamplingSettings, TransformersEngine
+from langchain_consensus.engine.sampler import check_plain_draws, is_sampling
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.identity import identity, name_of
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_consensus.engine import Engine
+    from langchain_consensus.engine.sampler import SamplingEngine
     from langchain_consensus.game import Solver
 
 __all__ = ["SOLVERS", "GameSettings", "RankingSettings", "SamplingFields", "solver_named"]
@@ -66,6 +68,9 @@ class GameSettings(BaseModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
 
+    _takes_samples: ClassVar[bool] = False
+    """Whether an engine that can only be sampled will do."""
+
     engine: Any = Field(exclude=True, repr=False)
     """The model, an `Engine`, or the arguments of a `TransformersEngine` as a mapping. It is shared, never copied."""
     rule: Rule = Rule.ER_DISCRIMINATOR
@@ -88,7 +93,7 @@ class GameSettings(BaseModel):
         return cls(engine=TransformersEngine(model_id, **(engine_options or {})), **settings)
 
     @classmethod
-    def from_engine(cls, engine: Engine, **settings: Any) -> Self:
+    def from_engine(cls, engine: Engine | SamplingEngine, **settings: Any) -> Self:
         """One of this class on an engine that others may share; `settings` are the fields of this class."""
         return cls(engine=engine, **settings)
 
@@ -101,6 +106,14 @@ class GameSettings(BaseModel):
                 msg = f"`engine` has the keys {sorted(engine)}; it needs 'model_id' and may have {_OF_AN_ENGINE[1:]}."
                 raise InvalidInputError(msg)
             return TransformersEngine(**engine)
+        if is_sampling(engine):  # type: ignore[arg-type]
+            if cls._takes_samples:
+                return engine
+            msg = (
+                f"`engine` is a {type(engine).__name__}, which can only be sampled; {cls.__name__} needs "
+                "log-probabilities of given texts: use `TransformersEngine` or `OpenAICompatibleEngine`."
+            )
+            raise InvalidInputError(msg)
         if not (callable(getattr(engine, "sample", None)) and callable(getattr(engine, "score", None))):
             msg = f"`engine` is {engine!r}; it must have the methods of `Engine`, such as a `TransformersEngine`."
             raise InvalidInputError(msg)
@@ -128,6 +141,8 @@ class GameSettings(BaseModel):
 class RankingSettings(GameSettings):
     """What ranking answers needs: an engine, and how the views are asked, joined and ordered."""
 
+    _takes_samples: ClassVar[bool] = True
+
     wording: str | Wording = "auto"
     """A preset's name, a `Wording`, or `auto`: `chat_qa` for a model with a chat template, `qa` for one without."""
     anchors: AnchorChoice = "paper"
@@ -139,6 +154,21 @@ class RankingSettings(GameSettings):
     """
     answer_key: Any = Field(default=None, exclude=True, repr=False)
     """A function from an answer's text to its key: answers with one key are one candidate."""
+
+    @classmethod
+    def from_chat_model(
+        cls, chat_model: Any, *, engine_options: Mapping[str, Any] | None = None, **settings: Any
+    ) -> Self:
+        """One of this class on any LangChain chat model, whose views are then estimated by sampling.
+
+        Args:
+            chat_model: The chat model, a `BaseChatModel`; it is drawn from at temperature 1.
+            engine_options: Keyword arguments of `ChatModelEngine`, such as `draws`.
+            **settings: The fields of this class.
+        """
+        from langchain_consensus.chat_model_engine import ChatModelEngine
+
+        return cls(engine=ChatModelEngine(chat_model, **(engine_options or {})), **settings)
 
     @field_validator("wording")
     @classmethod
@@ -207,7 +237,7 @@ class RankingSettings(GameSettings):
         }
 
     def _ranker(self) -> Consensus:
-        engine: Engine = self.engine
+        engine: Engine | SamplingEngine = self.engine
         return Consensus(
             engine=engine,
             wording=self.wording,
@@ -220,7 +250,11 @@ class RankingSettings(GameSettings):
 
 
 class SamplingFields(RankingSettings):
-    """What ranking and sampling need; the defaults of sampling are the paper's."""
+    """What ranking and sampling need; the defaults of sampling are the paper's.
+
+    With an engine that can only be sampled `top_p` is 1, `top_k` 0 and `num_candidates` the engine's `draws`, and the
+    distribution stays the model's own: other values of `temperature`, `top_p`, `top_k` and `min_p` are refused.
+    """
 
     num_candidates: int = 8
     """Answers drawn for each prompt; equal ones become one candidate."""
@@ -273,6 +307,14 @@ class SamplingFields(RankingSettings):
             return Rounds(**{**rounds, **({"sizes": tuple(rounds["sizes"])} if "sizes" in rounds else {})})
         return Rounds(sizes=tuple(rounds)) if isinstance(rounds, (list, tuple)) else rounds
 
+    @model_validator(mode="before")
+    @classmethod
+    def _draw_from_the_model_s_own(cls, values: Any) -> Any:
+        engine = values.get("engine") if isinstance(values, dict) else None
+        if engine is None or not is_sampling(engine):
+            return values
+        return {"num_candidates": engine.draws, "top_p": 1.0, "top_k": 0, **values}
+
     @model_validator(mode="after")
     def _check_sampling(self) -> Self:
         if self.num_candidates < 1:
@@ -285,7 +327,9 @@ class SamplingFields(RankingSettings):
                 f"{self.num_candidates}; both must say the same."
             )
             raise InvalidInputError(msg)
-        self._sampling(None)
+        sampling = self._sampling(None)
+        if is_sampling(self.engine):
+            check_plain_draws(sampling)
         return self
 
     def overridden(self, overrides: Mapping[str, Any]) -> Self:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from langchain_consensus.candidates import Candidates, Member
+    from langchain_consensus.counts import Counts
     from langchain_consensus.engine.base import ContinuationScores, Engine
     from langchain_consensus.prompts import Question, Wording
 
@@ -43,6 +44,8 @@ class Views:
         generator: `[V, N]` the generator's scores: the sums, or the averages, as the wording says.
         verdict_logprobs: `[V, N]` log-probability of each verdict word.
         discriminator: `[V, N]` log P(v given question, candidate): the two words' probabilities, normalised.
+        counts: What they were counted from, if the model can only be sampled (see `sampled_views`); then
+            `generator_tokens` are 0. `None` for exact views.
         usage: Tokens spent on scoring.
     """
 
@@ -51,6 +54,7 @@ class Views:
     generator: FloatArray
     verdict_logprobs: FloatArray
     discriminator: FloatArray
+    counts: Counts | None = None
     usage: Usage = field(default_factory=Usage)
 
     @property
@@ -76,8 +80,8 @@ def _difference(values: FloatArray) -> FloatArray:
 
 
 def normalised(verdict_logprobs: FloatArray) -> FloatArray:
-    """Log P(v) from the log-probabilities `[V, N]` of the verdict words; both stay -inf where neither has any."""
-    mass = np.logaddexp.reduce(verdict_logprobs, axis=0)
+    """Log P(v) from the log-probabilities `[..., V, N]` of the verdict words; both stay -inf where neither has any."""
+    mass = np.logaddexp.reduce(verdict_logprobs, axis=-2, keepdims=True)
     return verdict_logprobs - np.where(mass > -np.inf, mass, 0.0)
 
 

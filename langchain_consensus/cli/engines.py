@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.engine.base import Engine
+    from langchain_consensus.engine.sampler import SamplingEngine
 
 __all__ = ["ServerSettings", "load", "make_engine", "quieten"]
 
@@ -94,7 +95,7 @@ def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
         engine.token_ids("a")
 
 
-def _what(engine: Engine, cache_dir: Path | None) -> str:
+def _what(engine: Engine | SamplingEngine, cache_dir: Path | None) -> str:
     if isinstance(engine, OpenAICompatibleEngine):
         return f"asking {', '.join(engine.base_urls)} what can be done there ..."
     name = engine.name

@@ -63,6 +63,8 @@ def evaluate(
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
     cache_dir: options.CacheDir = None,
+    ray: options.Ray = None,
+    ray_actors: options.RayActors = None,
     verbose: options.Verbose = False,
 ) -> None:
     """Evaluates every method on benchmarks: one scoring pass a task, then statistics from the stored scores.
@@ -74,6 +76,7 @@ def evaluate(
     from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.eval_job import EvalJob, Overrides
     from langchain_consensus.cli.eval_model import EvalModel
+    from langchain_consensus.cli.passes import cluster_of
 
     job = EvalJob(
         tasks=tuple(task),
@@ -84,6 +87,7 @@ def evaluate(
         shuffle_seed=shuffle_seed,
         batch_size=batch_size,
         baseline=baseline,
+        cluster=cluster_of(ray, ray_actors),
         overrides=Overrides(shots=shots, draws=n, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed),
         model=EvalModel(
             name=model,

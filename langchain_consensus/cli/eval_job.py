@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_consensus.cli.eval_model import EvalModel
+    from langchain_consensus.cli.passes import Cluster
     from langchain_consensus.engine.base import Engine
     from langchain_consensus.evaluation.sources import TaskRows
     from langchain_consensus.evaluation.task import Task
@@ -70,6 +71,7 @@ class EvalJob:
     baseline: str
     overrides: Overrides
     model: EvalModel
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         for name, value in (("limit", self.limit), ("batch_size", self.batch_size)):
@@ -104,7 +106,7 @@ class EvalJob:
                 f"{self.output}: cannot be made ({error.strerror}); give an --output in a folder that you may write to."
             )
             raise InvalidInputError(msg) from error
-        failed = [score_and_summarise(run, self.model, engine) for run in runs]
+        failed = [score_and_summarise(run, self.model, engine, self.cluster) for run in runs]
         return FAILED if any(failed) else 0
 
     def _run(self, task: Task, found: TaskRows, wording: Wording, engine: Engine) -> EvalRun:

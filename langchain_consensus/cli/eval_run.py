@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import platform
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus import __version__
 from langchain_consensus.cli.output import OutputFile, Recorded, meta_path
+from langchain_consensus.cli.passes import passed
 from langchain_consensus.cli.progress import progress_bar
 from langchain_consensus.cli.show import say, visible
 from langchain_consensus.errors import ConsensusError, InvalidInputError
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from langchain_consensus.cli.eval_model import EvalModel
+    from langchain_consensus.cli.passes import Cluster
     from langchain_consensus.engine.base import Engine, SamplingSettings
     from langchain_consensus.evaluation.items import Item
     from langchain_consensus.evaluation.task import Task
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     Score = Callable[[Sequence[Item]], list[StoredItem]]
 
-__all__ = ["EvalRun", "score_and_summarise"]
+__all__ = ["EvalRun", "EvalWork", "score_and_summarise"]
 
 _PACKAGES = ("torch", "transformers", "numpy", "scipy", "scikit-learn")
 
@@ -87,9 +89,30 @@ class EvalRun:
         return lambda items: drawn_items(engine, self.wording, items, sampling, grader)
 
 
-def score_and_summarise(run: EvalRun, model: EvalModel, engine: Engine) -> bool:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EvalWork:
+    """Scoring as it is done with batches, here or on another machine."""
+
+    run: EvalRun
+    model: EvalModel
+    engine: Engine | None
+
+    def begin(self) -> Score:
+        """Loads the model, and gives the function that scores a batch."""
+        engine = self.engine or self.model.make()
+        self.model.load(engine, self.run.wording)
+        score = self.run.scorer(engine)
+        return lambda batch: _each(score, batch)
+
+    def portable(self) -> EvalWork:
+        """The same without the engine and the items."""
+        return replace(self, engine=None, run=replace(self.run, items=()))
+
+
+def score_and_summarise(run: EvalRun, model: EvalModel, engine: Engine, cluster: Cluster | None = None) -> bool:
     """Whether any item failed, after all scores are stored and the summary is written."""
     notes = {"source": run.source, "device_map": model.device_map, "versions": _versions()}
+    work = EvalWork(run=run, model=model, engine=engine)
     recorded = Recorded(settings={**run.settings, **model.deciding(engine)}, notes=notes)
     wanted = [item.id for item in run.items[: run.limit]]
     with OutputFile(run.output, recorded) as output:
@@ -102,7 +125,7 @@ def score_and_summarise(run: EvalRun, model: EvalModel, engine: Engine) -> bool:
             stored[item.id] = item
 
         try:
-            _score_missing(run, model, engine, stored, finish)
+            _score_missing(work, cluster, stored, finish)
         except KeyboardInterrupt:
             say(f"interrupted: {len(stored)} items are in {run.output}; run the same command again to go on.")
             raise
@@ -117,22 +140,21 @@ def score_and_summarise(run: EvalRun, model: EvalModel, engine: Engine) -> bool:
 
 
 def _score_missing(
-    run: EvalRun, model: EvalModel, engine: Engine, stored: dict[str, StoredItem], finish: Callable[[StoredItem], None]
+    work: EvalWork, cluster: Cluster | None, stored: dict[str, StoredItem], finish: Callable[[StoredItem], None]
 ) -> None:
-    missing = sum(item.id not in stored for item in run.items[: run.limit])
+    run, begun = work.run, time.perf_counter()
+    wanted = {item.id for item in run.items[: run.limit]}
+    missing = len(wanted - stored.keys())
     if not missing:
         return
-    model.load(engine, run.wording)
-    score, begun = run.scorer(engine), time.perf_counter()
+    # Whole chunks, even where the limit cuts one: what is packed together must not depend on the limit.
+    chunks = [run.items[start : start + run.batch_size] for start in range(0, run.limit, run.batch_size)]
+    batches = [chunk for chunk in chunks if any(item.id in wanted and item.id not in stored for item in chunk)]
     with progress_bar() as progress:
         bar = progress.add_task(run.name, total=run.limit, completed=run.limit - missing)
-        for start in range(0, run.limit, run.batch_size):
-            wanted = run.items[start : min(start + run.batch_size, run.limit)]
-            if all(item.id in stored for item in wanted):
-                continue
-            # The whole chunk, even where the limit cuts it: what is packed together must not depend on the limit.
-            for scored in _each(score, run.items[start : start + run.batch_size]):
-                if scored.id in stored or scored.id not in {item.id for item in wanted}:
+        for found in passed(work, batches, cluster):
+            for scored in found:
+                if scored.id in stored or scored.id not in wanted:
                     continue
                 if scored.error is not None:
                     progress.console.print(visible(f"error: {scored.id!r} failed: {scored.error}"), soft_wrap=True)

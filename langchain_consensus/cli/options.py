@@ -20,6 +20,8 @@ __all__ = [
     "MinConfidence",
     "Model",
     "ProfileFile",
+    "Ray",
+    "RayActors",
     "RuleName",
     "SolverName",
     "TokenBudget",
@@ -38,6 +40,7 @@ def _verbose(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so
 
 
 _VIEWS, _LOCAL, _SERVER, _OUT = "The views and the game", "The model", "A server instead", "Output"
+_CLUSTER = "Many machines"
 
 Model = Annotated[
     str,
@@ -87,6 +90,23 @@ ApiKey = Annotated[
         envvar="LANGCHAIN_CONSENSUS_API_KEY",
         help="The server's key; better in the environment than on the command line.",
         rich_help_panel=_SERVER,
+    ),
+]
+Ray = Annotated[
+    str | None,
+    typer.Option(
+        "--ray",
+        help="A Ray cluster that shares the work: local, auto (the one that runs), or its address.",
+        show_default="none: this process",
+        rich_help_panel=_CLUSTER,
+    ),
+]
+RayActors = Annotated[
+    int | None,
+    typer.Option(
+        help="Engines in the cluster, a GPU each where there are any.",
+        show_default="as many as GPUs, else as machines",
+        rich_help_panel=_CLUSTER,
     ),
 ]
 WordingName = Annotated[

@@ -49,6 +49,8 @@ def rank(
     base_url: options.BaseUrl = None,
     tokenizer: options.Tokenizer = None,
     api_key: options.ApiKey = None,
+    ray: options.Ray = None,
+    ray_actors: options.RayActors = None,
     as_json: options.AsJson = False,
     verbose: options.Verbose = False,
 ) -> None:
@@ -58,6 +60,7 @@ def rank(
     """
     del verbose  # its callback has done the work
     from langchain_consensus.cli.engines import ServerSettings
+    from langchain_consensus.cli.passes import cluster_of
     from langchain_consensus.cli.pipeline import RunSettings
 
     settings = RunSettings(
@@ -76,13 +79,20 @@ def rank(
         server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     if input_file is None:
-        _refuse("needs --input FILE", output=output, limit=limit, shuffle_seed=shuffle_seed)
+        _refuse("needs --input FILE", output=output, limit=limit, shuffle_seed=shuffle_seed, ray=ray)
         code = _rank_one(question, candidate or [], context, settings, as_json=as_json)
     else:
         _refuse("has no meaning beside --input", question=question, candidate=candidate, context=context)
         from langchain_consensus.cli.rank_file import FileJob, rank_file
 
-        job = FileJob(input=input_file, output=output, limit=limit, shuffle_seed=shuffle_seed, batch_size=batch_size)
+        job = FileJob(
+            input=input_file,
+            output=output,
+            limit=limit,
+            shuffle_seed=shuffle_seed,
+            batch_size=batch_size,
+            cluster=cluster_of(ray, ray_actors),
+        )
         code = rank_file(job, settings)
     raise typer.Exit(code)
 

@@ -7,7 +7,7 @@ and continued computes the very numbers of one that was not.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus import __version__
@@ -17,6 +17,7 @@ from langchain_consensus.cli import engines
 from langchain_consensus.cli.exits import FAILED
 from langchain_consensus.cli.items import check_prompts, read_items, selected
 from langchain_consensus.cli.output import OutputFile, Recorded
+from langchain_consensus.cli.passes import Cluster, passed
 from langchain_consensus.cli.pipeline import each_ranked
 from langchain_consensus.cli.progress import progress_bar
 from langchain_consensus.cli.records import item_record, write_line
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.ranking import Ranking
 
-__all__ = ["FileJob", "rank_file"]
+__all__ = ["FileJob", "RankWork", "rank_file"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,6 +47,7 @@ class FileJob:
     limit: int | None
     shuffle_seed: int | None
     batch_size: int
+    cluster: Cluster | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size < 1:
@@ -54,6 +56,24 @@ class FileJob:
         if self.output is not None and self.output.resolve() == self.input.resolve():
             msg = f"{self.output}: is the input; give another --output."
             raise InvalidInputError(msg)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RankWork:
+    """Ranking as it is done with batches, here or on another machine."""
+
+    settings: RunSettings
+    consensus: Consensus | None
+
+    def begin(self) -> Callable[[Sequence[Item]], list[dict[str, Any]]]:
+        """Loads the model, and gives the function from items to their records."""
+        consensus = self.consensus or self.settings.consensus()
+        engines.load(consensus, cache_dir=self.settings.cache_dir)
+        return lambda batch: _records(consensus, batch, self.settings.min_confidence)
+
+    def portable(self) -> RankWork:
+        """The same without the engine."""
+        return replace(self, consensus=None)
 
 
 def rank_file(job: FileJob, settings: RunSettings) -> int:
@@ -93,25 +113,29 @@ def _rank_missing(
     done: Collection[str],
     finish: Callable[[Item, dict[str, Any]], None],
 ) -> None:
-    missing = [item for item in items if item.id not in done]
-    if not missing:
+    batches = [items[start : start + job.batch_size] for start in range(0, len(items), job.batch_size)]
+    batches = [batch for batch in batches if any(item.id not in done for item in batch)]
+    if not batches:
         return
-    engines.load(consensus, cache_dir=settings.cache_dir)
+    work = RankWork(settings=settings, consensus=consensus)
     with progress_bar(to_terminal=job.output is None) as progress:
-        task = progress.add_task("ranking", total=len(items), completed=len(items) - len(missing))
-        for start in range(0, len(items), job.batch_size):
-            batch = items[start : start + job.batch_size]
-            if all(item.id in done for item in batch):
-                continue
-            for item, outcome in zip(batch, each_ranked(lambda chunk: _rank(consensus, chunk), batch), strict=True):
+        task = progress.add_task("ranking", total=len(items), completed=sum(item.id in done for item in items))
+        for batch, records in zip(batches, passed(work, batches, job.cluster), strict=True):
+            for item, record in zip(batch, records, strict=True):
                 if item.id in done:
                     continue
-                record = item_record(item, outcome, min_confidence=settings.min_confidence)
                 if "error" in record:
                     problem = f"error: {job.input}:{item.line}: {item.id!r} failed: {record['error']}"
                     progress.console.print(visible(problem), soft_wrap=True)
                 finish(item, record)
                 progress.advance(task)
+
+
+def _records(consensus: Consensus, batch: Sequence[Item], min_confidence: float | None) -> list[dict[str, Any]]:
+    outcomes = each_ranked(lambda chunk: _rank(consensus, chunk), batch)
+    return [
+        item_record(item, outcome, min_confidence=min_confidence) for item, outcome in zip(batch, outcomes, strict=True)
+    ]
 
 
 def _rank(consensus: Consensus, items: Sequence[Item]) -> list[Ranking]:
@@ -137,6 +161,7 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
             "device_map": settings.device_map,
             "token_budget": settings.token_budget,
             "base_urls": settings.server.base_urls,
+            "ray": None if job.cluster is None else job.cluster.address,
         },
     )
 

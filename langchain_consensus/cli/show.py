@@ -64,6 +64,9 @@ def print_ranking(record: Mapping[str, Any], *, question: str, min_confidence: f
     """
     best, confidence = visible(record["text"]), record["confidence"]
     evidence = f"rule {record['rule']}, confidence {confidence:.2f}, agreement {record['agreement']:.2f}"
+    if record.get("views") == "sampled":
+        lead, error = _number(record["margin"], ".2g"), _number(record["margin_error"], ".2g")
+        evidence += f", views sampled, lead {lead} ± {error}"
     if record["abstained"]:
         found = f"no answer: the best, {best!r}, is below {min_confidence:g}  ({evidence})"
     else:

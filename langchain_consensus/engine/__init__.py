@@ -15,7 +15,9 @@ from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.engine.limits import Limits
+from langchain_consensus.engine.openai_chat import OpenAIChatEngine
 from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
+from langchain_consensus.engine.sampler import SamplingEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 
 __all__ = [
@@ -25,9 +27,11 @@ __all__ = [
     "JsonForm",
     "Limits",
     "ModelFacts",
+    "OpenAIChatEngine",
     "OpenAICompatibleEngine",
     "Sample",
     "SampleResult",
+    "SamplingEngine",
     "SamplingSettings",
     "ScoreRequest",
     "ScoreResult",

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.tokenization import Tokenization
     from langchain_consensus.prompts import Prompt
 
-__all__ = ["OpenAICompatibleEngine"]
+__all__ = ["OpenAICompatibleEngine", "server_address"]
 
 _DIALECTS = ("auto", "vllm", "sglang", "echo")
 
@@ -105,7 +105,7 @@ class OpenAICompatibleEngine:
                 raise InvalidInputError(msg)
         self._limits = checked_limits(limits)
         self._options: dict[str, Any] = {
-            "urls": tuple(map(_address, urls)),
+            "urls": tuple(map(server_address, urls)),
             "model": model,
             "dialect": dialect,
             "api_key": api_key,
@@ -239,7 +239,12 @@ class OpenAICompatibleEngine:
         return self._tokens
 
 
-def _address(url: str) -> str:
+def server_address(url: str) -> str:
+    """The address with `/v1` where it has no path.
+
+    Raises:
+        InvalidInputError: If it is no address.
+    """
     parts = urlsplit(url) if isinstance(url, str) else None
     if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
         msg = f"`base_url` is {url!r}; it must be an address such as 'http://localhost:8000/v1'."

@@ -128,7 +128,7 @@ class Sender:
         *,
         concurrency: int,
         attempts: int,
-        admit: Callable[[Replica], Awaitable[Dialect]],
+        admit: Callable[[Replica], Awaitable[Any]],
     ) -> None:
         """Remembers the limits.
 
@@ -136,7 +136,7 @@ class Sender:
             replicas: Whom to ask.
             concurrency: Requests under way at once, over all replicas.
             attempts: How often one request is sent at most.
-            admit: Gives a replica's dialect, after probing it if that has not been done.
+            admit: Gives a replica's dialect, after probing it if that has not been done; what `exchange_of` takes.
         """
         self.replicas = replicas
         self._slots = asyncio.Semaphore(concurrency)

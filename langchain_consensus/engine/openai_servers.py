@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.openai_protocol import Dialect
     from langchain_consensus.engine.tokenization import Tokenization
 
-__all__ = ["ServerOptions", "Servers"]
+__all__ = ["ServerOptions", "Servers", "client_of"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -49,7 +49,10 @@ class Servers:
         self._served: ServedModel | None = None
         self._first: ProbeReport | None = None
         self._starting = asyncio.Lock()
-        self._replicas = Replicas([Replica(url=url, client=_client(url, options)) for url in options.urls])
+        key, timeout = options.api_key, options.request_timeout
+        self._replicas = Replicas(
+            [Replica(url=url, client=client_of(url, api_key=key, request_timeout=timeout)) for url in options.urls]
+        )
         sender = Sender(
             self._replicas, concurrency=options.max_concurrency, attempts=options.max_attempts, admit=self._admit
         )
@@ -119,12 +122,13 @@ def _difference(one: ProbeReport, other: ProbeReport) -> str | None:
     return None if error <= TOLERANCE else f"it scores the same text up to {error:.2f} nats differently"
 
 
-def _client(url: str, options: ServerOptions) -> AsyncOpenAI:
+def client_of(url: str, *, api_key: str | None, request_timeout: float) -> AsyncOpenAI:
+    """A client that makes one attempt a request and takes nothing from the environment."""
     return AsyncOpenAI(
         base_url=url,
         # Never the key of the environment: it belongs to another service than the one at this address.
-        api_key=options.api_key or "none",
+        api_key=api_key or "none",
         default_headers={"OpenAI-Organization": Omit(), "OpenAI-Project": Omit()},  # type: ignore[dict-item]
         max_retries=0,
-        timeout=options.request_timeout,
+        timeout=request_timeout,
     )

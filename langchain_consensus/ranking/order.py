@@ -9,7 +9,7 @@ import numpy as np
 
 from langchain_consensus.diagnosis import warnings_of
 from langchain_consensus.game import Correctness
-from langchain_consensus.ranking.record import RankedCandidate, Ranking, SolverEvidence
+from langchain_consensus.ranking.record import RankedCandidate, Ranking, SolverEvidence, StandardErrors
 from langchain_consensus.ranking.rules import Rule, scores_of, sort_scores
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from langchain_consensus.candidates import Candidates
+    from langchain_consensus.counts import Counts
     from langchain_consensus.diagnosis import Worded
     from langchain_consensus.game import Solution
     from langchain_consensus.views import Views
@@ -65,7 +66,8 @@ def ranked(
         calibrated: `[N]` by the profile, the probability of each candidate to be right.
         profile: Where that is from.
     """
-    scores = scores_of(candidates, views, solution)
+    votes = np.array([float(one.draws) for one in candidates.items])
+    scores = scores_of(views.generator, views.discriminator, solution, votes=votes)
     order_by = sort_scores(scores[rule], rule, solution)
     order = sorted(
         range(len(candidates.items)),
@@ -92,6 +94,7 @@ def ranked(
         model=model,
         usage=candidates.usage + views.usage,
         profile=None if profile is None else profile.digest,
+        views="exact" if views.counts is None else "sampled",
         used_wording=wording,
         solution=solution,
     )
@@ -127,4 +130,13 @@ def _candidate(
         verdict_incorrect=float(views.verdict_logprobs[_I, place]),
         scores={rule: float(values[place]) for rule, values in scores.items()},
         calibrated=calibrated,
+        errors=None if views.counts is None else _errors(views.counts, place),
+    )
+
+
+def _errors(counts: Counts, place: int) -> StandardErrors:
+    return StandardErrors(
+        generator_correct=float(counts.generator_errors[_C, place]),
+        generator_incorrect=float(counts.generator_errors[_I, place]),
+        verdict=float(counts.verdict_errors[place]),
     )

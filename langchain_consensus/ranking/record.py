@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from math import exp
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
 
@@ -20,13 +20,31 @@ if TYPE_CHECKING:
     from langchain_consensus.prompts import Question
     from langchain_consensus.ranking.rules import Rule
 
-__all__ = ["RankedCandidate", "Ranking", "SolverEvidence", "raw_verdict"]
+__all__ = ["RankedCandidate", "Ranking", "SolverEvidence", "StandardErrors", "raw_verdict"]
+
+_CERTAIN: Final = 1.96
+"""Standard errors that a lead must exceed: 95% of a normal distribution are within so many on either side."""
 
 
 def raw_verdict(correct: float, incorrect: float) -> float:
     """P(correct) by the log-probabilities of the two verdict words alone; 1/2 if neither has any."""
     logodds = 0.0 if correct == incorrect else correct - incorrect
     return 1 / (1 + exp(-logodds)) if logodds > 0 else exp(logodds) / (1 + exp(logodds))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StandardErrors:
+    """How far sampled views of a candidate may be off, in nats; see `counts`.
+
+    Attributes:
+        generator_correct: Of `generator_correct`.
+        generator_incorrect: Of `generator_incorrect`.
+        verdict: Of the verdict's log-odds; 0 where the model told the words' probabilities.
+    """
+
+    generator_correct: float
+    generator_incorrect: float
+    verdict: float
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -40,11 +58,12 @@ class RankedCandidate:
         draws: How often it was drawn.
         generator_correct: log P(text given question, correct), summed over tokens.
         generator_incorrect: The same under the incorrect condition.
-        tokens: How many tokens the sums are over.
+        tokens: How many tokens the sums are over; 0 where the probability was counted, of draws.
         verdict_correct: Log-probability of the verdict word for "correct".
         verdict_incorrect: Log-probability of the verdict word for "incorrect".
         scores: The candidate's score under every rule.
         calibrated: The probability that it is right by the profile that was used; `None` without one.
+        errors: Standard errors of these views, if they were sampled.
     """
 
     text: str
@@ -58,6 +77,7 @@ class RankedCandidate:
     verdict_incorrect: float
     scores: Mapping[Rule, float]
     calibrated: float | None = None
+    errors: StandardErrors | None = None
 
     @property
     def confidence(self) -> float:
@@ -99,6 +119,8 @@ class Ranking:
         agreement: How much of their probability the two views put on the same candidates before the game: 1 minus the
             total variation distance of the anchors, both as distributions over the candidates; 1 if they agree.
         margin: How far the best candidate's score is above the second's; infinite for a single candidate.
+        views: Whether the views are `exact` log-probabilities or were estimated from what was `sampled`.
+        margin_error: Standard error of the lead from sampling; 0 for exact views.
         warnings: What a reader should know before trusting the answer.
         solver: The evidence of the game.
         wording: Name of the wording.
@@ -121,6 +143,8 @@ class Ranking:
     model: str
     usage: Usage = field(default_factory=Usage)
     profile: str | None = None
+    views: Literal["exact", "sampled"] = "exact"
+    margin_error: float = 0.0
     used_wording: Worded = field(repr=False, compare=False)
     solution: Solution = field(repr=False, compare=False)
 
@@ -128,6 +152,11 @@ class Ranking:
     def answer(self) -> str:
         """The text of the best candidate."""
         return self.candidates[0].text
+
+    @property
+    def is_certain(self) -> bool:
+        """Whether the answer leads by more than sampling explains (with 95% confidence); no word on its truth."""
+        return self.margin > _CERTAIN * self.margin_error
 
     def to_html(self, *, seconds: float | None = None, min_confidence: float | None = None) -> str:
         """One self-contained page that explains this ranking; see `report.explain_html`, which this is."""

@@ -13,9 +13,7 @@ from langchain_consensus.game import Correctness
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from langchain_consensus.candidates import Candidates
     from langchain_consensus.game import Solution
-    from langchain_consensus.views import Views
 
     FloatArray = NDArray[np.float64]
 
@@ -62,19 +60,28 @@ def rule_named(name: str) -> Rule:
         raise InvalidInputError(msg) from None
 
 
-def scores_of(candidates: Candidates, views: Views, solution: Solution) -> dict[Rule, FloatArray]:
-    """The scores of one question's `N` candidates under every rule, each `[N]`."""
-    generator = solution.game.generator_anchor[_C]
-    discriminator = solution.game.discriminator_anchor[_C]
+def scores_of(
+    generator: FloatArray, discriminator: FloatArray, solution: Solution, *, votes: FloatArray
+) -> dict[Rule, FloatArray]:
+    """The scores of candidates under every rule: `[N]` of one game, `[B, N]` of a batch of equally large ones.
+
+    Args:
+        generator: `[V, N]` or `[B, V, N]`, as in `Views`.
+        discriminator: The same.
+        solution: The game of these views, or the games, solved.
+        votes: `[N]` or `[B, N]` how often each candidate was drawn.
+    """
+    generator_anchor = solution.game.generator_anchor[..., _C, :]
+    discriminator_anchor = solution.game.discriminator_anchor[..., _C, :]
     return {
-        Rule.GENERATOR: views.generator[_C],
-        Rule.DISCRIMINATOR: discriminator,
-        Rule.MUTUAL_INFORMATION: views.generator[_C] + views.discriminator[_C],
-        Rule.SELF_CONTRASTIVE: generator,
-        Rule.NORMALISED_PRODUCT: generator * discriminator,
-        Rule.MAJORITY: np.array([float(one.draws) for one in candidates.items]),
-        Rule.ER_GENERATOR: solution.generator_policy[_C],
-        Rule.ER_DISCRIMINATOR: solution.discriminator_policy[_C],
+        Rule.GENERATOR: generator[..., _C, :],
+        Rule.DISCRIMINATOR: discriminator_anchor,
+        Rule.MUTUAL_INFORMATION: generator[..., _C, :] + discriminator[..., _C, :],
+        Rule.SELF_CONTRASTIVE: generator_anchor,
+        Rule.NORMALISED_PRODUCT: generator_anchor * discriminator_anchor,
+        Rule.MAJORITY: votes,
+        Rule.ER_GENERATOR: solution.generator_policy[..., _C, :],
+        Rule.ER_DISCRIMINATOR: solution.discriminator_policy[..., _C, :],
     }
 
 

@@ -31,7 +31,8 @@ def as_table(ranking: Ranking) -> str:
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
         for row in (head, *rows)
     ]
-    sure = f"confidence {ranking.confidence:.2f}, agreement {ranking.agreement:.2f}"
+    sampled = f", views sampled, lead {ranking.margin:.2g} ± {ranking.margin_error:.2g}" * (ranking.views == "sampled")
+    sure = f"confidence {ranking.confidence:.2f}, agreement {ranking.agreement:.2f}{sampled}"
     found = f"{ranking.answer}  (rule {ranking.rule}, {sure})"
     notes = [f"! {warning}" for warning in ranking.warnings]
     return "\n".join([ranking.question.text, f"-> {found}", "", *lines, *notes])

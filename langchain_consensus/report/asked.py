@@ -91,6 +91,8 @@ def _said(message: Message) -> str:
 def _generated(candidate: RankedCandidate, correctness: Correctness) -> str:
     value = candidate.generator_correct if correctness else candidate.generator_incorrect
     of = "" if len(candidate.members) == 1 else f" (of its candidate, {len(candidate.members)} strings)"
+    if candidate.errors is not None:
+        return f"log P = {log_probability(value)}, counted of draws"
     unit = "token" if candidate.tokens == 1 else "tokens"
     return f"log P = {log_probability(value)} over {candidate.tokens} {unit}{of}"
 

@@ -110,6 +110,8 @@ def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
     """The head of the page; below `min_confidence` the answer is withheld."""
     below = min_confidence is not None and ranking.confidence < min_confidence
     margin = f"{ranking.margin:.3f}" if isfinite(ranking.margin) else "none"
+    if ranking.views == "sampled":
+        margin += f" ± {ranking.margin_error:.3f} from sampling"
     return Head(
         question=visible(ranking.question.text),
         context=None if ranking.question.context is None else visible(ranking.question.context),
@@ -185,7 +187,7 @@ def _row(one: RankedCandidate, place: int, drawn: bool) -> Row:  # noqa: FBT001 
     logs = (
         ("log P(y|correct)", log_probability(one.generator_correct)),
         ("log P(y|incorrect)", log_probability(one.generator_incorrect)),
-        ("tokens", str(one.tokens)),
+        ("tokens", str(one.tokens) if one.errors is None else "none: counted, of draws"),
         ("raw verdict P(correct|y)", percent(one.verdict)),
         ("verdict mass", percent(min(one.verdict_mass, 1.0))),
     )

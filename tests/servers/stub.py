@@ -27,15 +27,26 @@ class StubServer:
         brain: What it computes with.
         protocol: `vllm`, `sglang`, `echo`, or `chat_only`, which knows none of them.
         defect: How it is wrong; see `_Mind`.
+        mind: What answers instead, such as a `ChatMind`.
         fault: Called with the number of each completion request from 0; what it returns happens instead of an answer:
             `429`, `500`, `reset`, `stall`, `garbage`, or `None`.
         latency: Seconds before each answer.
     """
 
     def __init__(
-        self, tokenizer, brain=None, *, protocol="vllm", defect=None, fault=None, latency=0.0, models=(MODEL,), key=None
+        self,
+        tokenizer=None,
+        brain=None,
+        *,
+        protocol="vllm",
+        defect=None,
+        mind=None,
+        fault=None,
+        latency=0.0,
+        models=(MODEL,),
+        key=None,
     ):
-        self.mind = _Mind(tokenizer, brain or HashBrain(), protocol, defect)
+        self.mind = mind or _Mind(tokenizer, brain or HashBrain(), protocol, defect)
         self.fault, self.latency, self.models, self.key = fault or (lambda number: None), latency, models, key
         self.lock = threading.Lock()
         self.bodies, self.outcomes, self.answered = [], Counter(), Counter()

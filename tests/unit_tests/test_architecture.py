@@ -13,16 +13,16 @@ ROOT = "langchain_consensus"
 
 # From the bottom up; a part may import the parts below its own line, and itself where it is a package.
 LAYERS = (
-    ("errors", "identity"),
+    ("errors", "identity", "counts"),
     ("files",),
     ("prompts",),
     ("engine", "game"),
-    ("candidates",),
+    ("candidates", "chat_model_engine"),
     ("views",),
-    ("meanings",),
+    ("meanings", "sampled_views"),
     ("diagnosis",),
     ("ranking", "observation"),
-    ("calibration", "rounds"),
+    ("calibration", "rounds", "uncertainty"),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),
@@ -57,6 +57,7 @@ PLACES = {
         *SURFACES,
         "batched",
         "chat",
+        "chat_model_engine",
         "conversations",
         "documents",
         "evidence",
@@ -68,6 +69,7 @@ PLACES = {
     "langgraph": {"middleware"},
     "typer": {"cli"},
     "rich": {"cli"},
+    "ray": {"cli"},
     "matplotlib": {"report", "benchmarks", "evaluation"},
     "datasets": {"evaluation"},
     "sacrebleu": {"evaluation"},
@@ -221,7 +223,7 @@ def test_no_model_library_is_imported_before_a_model_is_used():
     assert {"llms", "engine.transformers_engine", "engine.fake", "game.pikl", "consensus"} <= reached
     for module in {module for module in reached if part_of(module) != "middleware"}:
         loaded = outside(module, types=False, functions=False)
-        assert loaded & (MODEL_LIBRARIES | {"langchain", "typer", "rich"}) == set(), module
+        assert loaded & (MODEL_LIBRARIES | {"langchain", "typer", "rich", "ray"}) == set(), module
     lazy = [module for module in INNER if "torch" in outside(module, types=False, functions=False)]
     assert lazy  # modules that import torch exist, and are not among those
     assert not reached.intersection(lazy)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from langchain_consensus import FakeEngine
+from tests.chats import CategoricalChat, CategoricalEngine
 
 ROOT = Path(__file__).parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -50,6 +51,9 @@ def _no_weights(monkeypatch):
         monkeypatch.setattr(f"langchain_consensus.{home}.TransformersEngine", lambda *_, **__: FakeEngine(BELIEFS))
     served = "langchain_consensus.engine.openai_engine.OpenAICompatibleEngine"
     monkeypatch.setattr(served, lambda *_, **__: FakeEngine(BELIEFS))
+    hosted = "langchain_consensus.engine.openai_chat.OpenAIChatEngine"
+    monkeypatch.setattr(hosted, lambda *_, **__: CategoricalEngine(tells=True))
+    monkeypatch.setattr("langchain.chat_models.init_chat_model", lambda *_, **__: CategoricalChat())
 
 
 @pytest.mark.usefixtures("_no_weights")

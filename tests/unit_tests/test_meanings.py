@@ -116,3 +116,18 @@ def test_the_surfaces_take_meanings_and_write_them_down():
     kept = EquilibriumRankingLLM(engine=TransformersEngine("some/model"), meanings={"least_probability": 0.8})
     again = loads(dumps(kept), valid_namespaces=["langchain_consensus"], allowed_objects=[EquilibriumRankingLLM])
     assert again.meanings == Meanings(least_probability=0.8)
+
+
+@pytest.mark.parametrize("options", [{"meanings": Meanings()}, {"anchors": "informed"}])
+def test_what_needs_scores_is_refused_for_a_model_that_can_only_be_sampled(options):
+    class Sampled(Comparing):
+        draws = verdict_draws = 4
+
+        def beginnings(self, prompts):
+            raise AssertionError(prompts)
+
+    [name] = options
+    with pytest.raises(InvalidInputError, match=f"`{name}` is set, and .* can only be sampled"):
+        Consensus(engine=Sampled(()), sampling=SamplingSettings(n=4, top_p=1.0, top_k=0), **options).ask(
+            [Question(text=ASKED)]
+        )
