@@ -212,5 +212,5 @@ def _usage(messages: Sequence[AIMessage]) -> Usage:
 
 def _told(message: AIMessage, name: str) -> int:
     """A number of tokens, 0 where the model does not tell."""
-    usage = dict(message.usage_metadata or {})
-    return int(str(usage.get(name) or 0))
+    usage: Mapping[str, Any] = message.usage_metadata or {}
+    return int(usage.get(name) or 0)
