@@ -1,5 +1,6 @@
 """The errors of this package, under one base class.
 
+```text
 ConsensusError
 ├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
 │   └── ContextWindowError                      a prompt with what follows it is longer than the model can read
@@ -11,6 +12,7 @@ ConsensusError
     ├── NonFiniteScoreError                     the model gave NaN for some requests; carries their places
     ├── ServerCapabilityError                   a server cannot give what scoring needs; the message says what to do
     └── EngineMemoryError                       out of memory after every budget was halved to its floor
+```
 """
 
 from __future__ import annotations
