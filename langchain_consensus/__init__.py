@@ -15,7 +15,14 @@ if TYPE_CHECKING:
     from langchain_consensus.document_compressors import ConsensusReranker
     from langchain_consensus.documents.results import DocumentResult
     from langchain_consensus.documents.wording import RelevanceWording
-    from langchain_consensus.engine import FakeEngine, OpenAICompatibleEngine, SamplingSettings, TransformersEngine
+    from langchain_consensus.engine import (
+        FakeEngine,
+        Limits,
+        OpenAICompatibleEngine,
+        SamplingSettings,
+        TransformersEngine,
+        deadline,
+    )
     from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.meanings import Meanings
@@ -40,6 +47,7 @@ __all__ = [
     "FakeEngine",
     "GroundedAnswer",
     "GroundedAnswering",
+    "Limits",
     "Meanings",
     "OpenAICompatibleEngine",
     "Question",
@@ -51,6 +59,7 @@ __all__ = [
     "TransformersEngine",
     "Wording",
     "__version__",
+    "deadline",
     "explain_html",
     "given",
     "grounded_qa",
@@ -72,6 +81,7 @@ _HOMES = {
     "GroundedAnswer": "grounding",
     "GroundedAnswering": "grounding",
     "Meanings": "meanings",
+    "Limits": "engine.limits",
     "OpenAICompatibleEngine": "engine.openai_engine",
     "Question": "prompts",
     "Ranking": "ranking",
@@ -81,6 +91,7 @@ _HOMES = {
     "SamplingSettings": "engine.base",
     "TransformersEngine": "engine.transformers_engine",
     "Wording": "prompts",
+    "deadline": "engine.deadline",
     "explain_html": "report",
     "given": "candidates",
     "grounded_qa": "grounding",

@@ -2,8 +2,8 @@
 
     question -> candidates -> views -> game -> solution -> ranking
 
-Each arrow is one module: `candidates`, `views`, `game`, `ranking`. The LangChain surfaces call `ask` or `rank` and
-translate.
+Each arrow is one module: `candidates`, `views`, `calibration.anchors` (what the game starts from, then `game`),
+`ranking`. The LangChain surfaces call `ask` or `rank` and translate.
 """
 
 from __future__ import annotations
@@ -14,8 +14,11 @@ from typing import TYPE_CHECKING
 from langchain_consensus import candidates as step_1
 from langchain_consensus import ranking as step_4
 from langchain_consensus import views as step_2
+from langchain_consensus.calibration import anchors as step_3
 from langchain_consensus.engine.base import Engine, SamplingSettings
-from langchain_consensus.game import ConsensusGame, PiKL, solve
+from langchain_consensus.engine.deadline import current_call
+from langchain_consensus.engine.limits import limits_of
+from langchain_consensus.game import PiKL
 from langchain_consensus.meanings import merged_by_meaning
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording, wording_named
@@ -25,6 +28,8 @@ from langchain_consensus.rounds import asked_in_rounds
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from langchain_consensus.calibration.anchors import AnchorChoice
+    from langchain_consensus.calibration.profile import Profile
     from langchain_consensus.candidates import AnswerKey, Candidates
     from langchain_consensus.engine.base import Sample, SampleResult, Usage
     from langchain_consensus.game import Solver
@@ -47,6 +52,8 @@ class Consensus:
         rule: By which score the candidates are ranked.
         solver: How the game is solved.
         sampling: How candidates are drawn.
+        anchors: What the game starts from: the paper's anchors, or `informed` ones; see `calibration`.
+        calibration: What labelled questions taught; it takes the place of `anchors` and calibrates the confidence.
         answer_key: When two answers are one candidate; see `candidates`.
         meanings: Also makes one candidate of drawn answers that the engine says mean the same; `None` does not ask it.
         rounds: How `ask` spreads the draws over rounds, and when it stops; their sizes replace `sampling.n`. `None`
@@ -59,20 +66,36 @@ class Consensus:
     rule: Rule = Rule.ER_DISCRIMINATOR
     solver: Solver = field(default_factory=PiKL)
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    anchors: AnchorChoice = "paper"
+    calibration: Profile | None = None
     answer_key: AnswerKey | None = None
     meanings: Meanings | None = None
     rounds: Rounds | None = None
     observer: Observer | None = None
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
-        """Draws candidates for every question and ranks them."""
+        """Draws candidates for every question and ranks them.
+
+        Raises:
+            LimitExceededError: If the engine's limits do not allow it; nothing was computed.
+            DeadlineExceededError: If the time of a `deadline` around the call is over.
+        """
         if self.rounds is not None:
-            temperature = self.sampling.temperature
-            return asked_in_rounds(self, questions, self.rounds, rule=self.rule, temperature=temperature)
+            limits_of(self.engine).check_candidates(sum(self.rounds.sizes))
+            return asked_in_rounds(
+                self,
+                questions,
+                self.rounds,
+                rule=self.rule,
+                temperature=self.sampling.temperature,
+                counts_draws=self.anchors != "paper" or self.calibration is not None,
+            )
         return self.rank(self.draw(questions))
 
     def draw(self, questions: Sequence[Question]) -> list[Candidates]:
         """Candidates for every question; one call of the engine for the whole batch."""
+        current_call().check()
+        limits_of(self.engine).check_candidates(self.sampling.n)
         wording = self.used_wording()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
@@ -83,6 +106,7 @@ class Consensus:
 
     def draw_some(self, questions: Sequence[Question], *, first: int, n: int) -> SampleResult:
         """Some of the draws of every question, for a round of them; see `rounds`."""
+        current_call().check()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             result = step_1.drawn(self.engine, self.used_wording(), questions, replace(self.sampling, first=first, n=n))
             done(usages=result.usage.split(len(questions)))
@@ -98,18 +122,26 @@ class Consensus:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""
         if not batch:
             return []
+        current_call().check()
+        limits_of(self.engine).check_candidates(max(sum(item.draws for item in one.items) for one in batch))
         wording, sizes = self.used_wording(), _sizes(batch)
         with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
             views = step_2.scored(self.engine, wording, batch)
             done(usages=[view.usage for view in views])
         with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
-            game = ConsensusGame.from_log_scores(
-                generator=[view.generator for view in views], discriminator=[view.discriminator for view in views]
-            )
-            solution = solve(game, self.solver)
+            solved = step_3.solved(batch, views, solver=self.solver, anchors=self.anchors, profile=self.calibration)
             return [
-                step_4.ranked(one, view, solution[i], rule=self.rule, wording=wording, model=self.engine.name)
-                for i, (one, view) in enumerate(zip(batch, views, strict=True))
+                step_4.ranked(
+                    one,
+                    view,
+                    game.solution,
+                    rule=self.rule,
+                    wording=wording,
+                    model=self.engine.name,
+                    calibrated=game.calibrated,
+                    profile=self.calibration,
+                )
+                for one, view, game in zip(batch, views, solved, strict=True)
             ]
 
     def used_wording(self) -> Wording:

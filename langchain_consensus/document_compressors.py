@@ -15,6 +15,7 @@ from langchain_consensus.documents.reranking import Reranking
 from langchain_consensus.documents.results import DocumentResult, document_results, with_evidence
 from langchain_consensus.documents.shortlists import check_search, shortlist
 from langchain_consensus.documents.wording import RelevanceWording, relevance_wording_named
+from langchain_consensus.engine.limits import limits_of
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.settings import GameSettings
@@ -99,6 +100,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
 
         Raises:
             InvalidInputError: A document or the query is no text, or a document lacks the prior's score.
+            LimitExceededError: The engine's limits do not allow so many documents, or so many tokens.
         """
         return self.compress_batch([(query, documents)], StepRuns([None]))[0]
 
@@ -173,6 +175,7 @@ class ConsensusReranker(GameSettings, BaseDocumentCompressor):
         """
         for query, documents in searches:
             check_search(documents, query, kinds=(str, Document))
+            limits_of(self.engine).check_documents(len(documents))
         filled = [(query, documents) for query, documents in searches if documents]
         reranking = Reranking(
             engine=self.engine,

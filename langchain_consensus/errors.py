@@ -3,7 +3,8 @@
 ```text
 ConsensusError
 ├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
-│   └── ContextWindowError                      a prompt with what follows it is longer than the model can read
+│   ├── ContextWindowError                      a prompt with what follows it is longer than the model can read
+│   └── LimitExceededError                      a call is larger than the engine's owner allows; names the limit
 ├── MissingDependencyError (also ImportError)   an extra is not installed; the message has the pip command
 ├── SolverError                                 a game was not solved; carries the Outcome
 ├── LowConfidenceError                          an answer is below the threshold that the caller set
@@ -11,18 +12,27 @@ ConsensusError
     ├── ModelLoadError                          weights are missing, damaged or of a kind that is not accepted
     ├── NonFiniteScoreError                     the model gave NaN for some requests; carries their places
     ├── ServerCapabilityError                   a server cannot give what scoring needs; the message says what to do
-    └── EngineMemoryError                       out of memory after every budget was halved to its floor
+    ├── EngineMemoryError                       out of memory after every budget was halved to its floor
+    ├── EngineBusyError                         too many calls wait already; ask again later
+    ├── EngineClosedError                       the engine was closed
+    ├── CallCancelledError                      the call was cancelled; nobody waits for its answer
+    └── DeadlineExceededError  (also TimeoutError)  the call took longer than its caller allowed
 ```
 """
 
 from __future__ import annotations
 
 __all__ = [
+    "CallCancelledError",
     "ConsensusError",
     "ContextWindowError",
+    "DeadlineExceededError",
+    "EngineBusyError",
+    "EngineClosedError",
     "EngineError",
     "EngineMemoryError",
     "InvalidInputError",
+    "LimitExceededError",
     "LowConfidenceError",
     "MissingDependencyError",
     "ModelLoadError",
@@ -56,6 +66,10 @@ class ContextWindowError(InvalidInputError):
     def about(self, what: str) -> ContextWindowError:
         """The same error, said of `what`: a field of the caller's and its beginning."""
         return ContextWindowError(f"{what}: {self}", self.place)
+
+
+class LimitExceededError(InvalidInputError):
+    """A call is larger than the engine's `Limits` allow; the message names the limit. Nothing was computed."""
 
 
 class MissingDependencyError(ConsensusError, ImportError):
@@ -102,3 +116,19 @@ class ServerCapabilityError(EngineError):
 
 class EngineMemoryError(EngineError):
     """The device ran out of memory at the smallest budget; the message says what to lower."""
+
+
+class EngineBusyError(EngineError):
+    """As many calls wait for the engine as may; the call was not begun and can be made again later."""
+
+
+class EngineClosedError(EngineError):
+    """The engine was closed, before the call or while it ran."""
+
+
+class CallCancelledError(EngineError):
+    """The call was cancelled; it stopped before its next forward."""
+
+
+class DeadlineExceededError(EngineError, TimeoutError):
+    """The call took longer than its caller allowed; it stopped before its next forward."""

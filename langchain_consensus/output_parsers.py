@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 from langchain_core.exceptions import OutputParserException
@@ -9,8 +10,9 @@ from langchain_core.messages import BaseMessage
 from langchain_core.output_parsers import BaseGenerationOutputParser, BaseOutputParser
 from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_core.runnables import run_in_executor
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, PrivateAttr, field_validator, model_validator
 
+from langchain_consensus.calibration.profile import Profile, read_profile
 from langchain_consensus.errors import InvalidInputError, LowConfidenceError
 from langchain_consensus.evidence import EVIDENCE, result_from_generations, result_from_json
 from langchain_consensus.ranking import Ranking
@@ -46,12 +48,22 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
 
     min_confidence: float | None = Field(default=None, ge=0, le=1)
     """The least confidence, from 0 to 1, at which an answer passes; an answer at the threshold does."""
+    calibration: Profile | None = Field(default=None, repr=False)
+    """The profile that the model ranks with, or a path to it; for `max_risk`."""
+    max_risk: float | None = Field(default=None, gt=0, lt=1)
+    """In place of `min_confidence`: the largest share of wrong answers among those that pass, with `certainty`.
+
+    The profile sets the least confidence; it holds for questions like those that it was calibrated on.
+    """
+    certainty: float = Field(default=0.9, gt=0, lt=1)
+    """How sure the promise of `max_risk` is."""
     below: Literal["raise", "abstain", "fallback"] = "raise"
     """What happens below it: a `LowConfidenceError`, a result without an answer, or one with the `fallback`."""
     fallback: Any = None
     """The answer of a result below the threshold, where `below` is `fallback`."""
     inner: Any = None
     """An output parser for the answer's text, for example a `PydanticOutputParser`."""
+    _threshold: float | None = PrivateAttr(default=None)
 
     @model_validator(mode="after")
     def _check_fallback_and_inner(self) -> Self:
@@ -61,6 +73,25 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
         if self.inner is not None and not isinstance(self.inner, BaseOutputParser):
             msg = f"`inner` is {self.inner!r}; it must be an output parser, such as a `PydanticOutputParser`."
             raise InvalidInputError(msg)
+        return self
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _read_calibration(cls, calibration: object) -> object:
+        return read_profile(calibration) if isinstance(calibration, str | PathLike) else calibration
+
+    @model_validator(mode="after")
+    def _check_risk(self) -> Self:
+        if self.max_risk is not None:
+            if self.calibration is None or self.min_confidence is not None:
+                msg = (
+                    f"`max_risk` is {self.max_risk:g}; it needs `calibration`, the profile that the model ranks with, "
+                    "and sets the threshold itself: leave `min_confidence` out."
+                )
+                raise InvalidInputError(msg)
+            self._threshold = self.calibration.threshold(self.max_risk, certainty=self.certainty).value
+        else:
+            self._threshold = self.min_confidence
         return self
 
     @classmethod
@@ -117,17 +148,29 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
                 "bare string. Use `prompt | llm.ranked() | ConsensusOutputParser(...)`."
             )
             raise InvalidInputError(msg)
+        if self.max_risk is not None and self.calibration and not _is_by(self.calibration, result):
+            msg = (
+                "`max_risk` is set and the input's confidence is not by the profile in `calibration`, or its answer by "
+                f"another rule than {self.calibration.rule!r}: the promise would be empty. Give the model the same "
+                "`calibration`."
+            )
+            raise InvalidInputError(msg)
         if self.inner is not None:
             result = self._parsed(result, self.inner)
-        if self.min_confidence is None or result.confidence is None or result.confidence >= self.min_confidence:
+        if self._threshold is None or result.confidence is None or result.confidence >= self._threshold:
             return result
         if self.below == "raise":
             msg = (
-                f"The best answer, {result.text[:80]!r}, has confidence {result.confidence:.3f}; `min_confidence` is "
-                f"{self.min_confidence}. Ask again with more candidates, or set below='abstain'."
+                f"The best answer, {result.text[:80]!r}, has confidence {result.confidence:.3f}; "
+                f"{self._asked()}. Ask again with more candidates, or set below='abstain'."
             )
             raise LowConfidenceError(msg)
         return result.model_copy(update={"answer": self.fallback, "abstained": True})
+
+    def _asked(self) -> str:
+        if self.max_risk is None:
+            return f"`min_confidence` is {self._threshold}"
+        return f"`max_risk` is {self.max_risk:g}, which takes {self._threshold:.3f}"
 
     def _parsed(self, result: ConsensusResult[Any], inner: BaseOutputParser[Any]) -> ConsensusResult[Any]:
         """The best candidate that `inner` can parse; candidates that it cannot are passed over, and that is said."""
@@ -180,3 +223,7 @@ def _read_generations(generations: Sequence[Any]) -> ConsensusResult[Any]:
 
 def _bare(text: str) -> ConsensusResult[Any]:
     return ConsensusResult[Any](answer=text, text=text)
+
+
+def _is_by(profile: Profile, result: ConsensusResult[Any]) -> bool:
+    return result.profile == profile.digest and result.rule is not None and result.rule.value == profile.rule

@@ -68,6 +68,14 @@ class CandidateResult(_Plain):
     generator: GeneratorScores
     discriminator: VerdictScores
     scores: dict[Rule, LogProbability]
+    calibrated: float | None = None
+    """The probability that it is right by the profile that was used; `None` without one."""
+
+    @property
+    def confidence(self) -> float:
+        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict."""
+        raw = raw_verdict(self.discriminator.correct, self.discriminator.incorrect)
+        return raw if self.calibrated is None else self.calibrated
 
     @classmethod
     def of(cls, candidate: RankedCandidate) -> CandidateResult:
@@ -82,6 +90,7 @@ class CandidateResult(_Plain):
             ),
             discriminator=VerdictScores(correct=candidate.verdict_correct, incorrect=candidate.verdict_incorrect),
             scores=dict(candidate.scores),
+            calibrated=candidate.calibrated,
         )
 
 
@@ -127,7 +136,10 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     abstained: bool = False
     """Whether the confidence was below the threshold that the caller set."""
     confidence: float | None = None
-    """The judge's raw probability, 0 to 1, that the best candidate is correct; `None` where it is unknown."""
+    """The probability, 0 to 1, that the best candidate is correct; `None` where it is unknown.
+
+    With a profile calibrated on labelled questions, else the judge's raw verdict.
+    """
     agreement: float | None = None
     """How much of their probability the two views put on the same candidates before the game, 0 to 1."""
     margin: float | None = None
@@ -140,6 +152,8 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     wording: str | None = None
     model: str | None = None
     usage: UsageResult = Field(default_factory=UsageResult)
+    profile: str | None = None
+    """Digest of the profile that was used."""
 
     @classmethod
     def of(cls, ranking: Ranking) -> ConsensusResult[Any]:
@@ -157,6 +171,7 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
             wording=ranking.wording,
             model=ranking.model,
             usage=UsageResult.of(ranking.usage),
+            profile=ranking.profile,
         )
 
     def with_choice(self, place: int, answer: object, *, passed_over: str) -> ConsensusResult[Any]:
@@ -175,7 +190,7 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
             update={
                 "answer": answer,
                 "text": chosen.text,
-                "confidence": raw_verdict(chosen.discriminator.correct, chosen.discriminator.incorrect),
+                "confidence": chosen.confidence,
                 "margin": None,
                 "warnings": (*self.warnings, warning),
             }

@@ -81,7 +81,13 @@ class Drawing(Protocol):
 
 
 def asked_in_rounds(
-    pipeline: Drawing, questions: Sequence[Question], rounds: Rounds, *, rule: Rule, temperature: float
+    pipeline: Drawing,
+    questions: Sequence[Question],
+    rounds: Rounds,
+    *,
+    rule: Rule,
+    temperature: float,
+    counts_draws: bool = False,
 ) -> list[Ranking]:
     """Draws round after round for the questions that are not settled, and ranks all of them.
 
@@ -91,11 +97,13 @@ def asked_in_rounds(
         rounds: The rounds.
         rule: The rule of `pipeline.rank`.
         temperature: That of the draws.
+        counts_draws: Whether `pipeline.rank` weighs how often an answer was drawn also where the rule does not.
 
     Raises:
         EngineError: If all draws of a question are empty.
     """
-    asked = [_Asked(pipeline, question, rule=rule, temperature=temperature) for question in questions]
+    bounded = temperature == 1 and not counts_draws and rule is not Rule.MAJORITY
+    asked = [_Asked(pipeline, question, bounded=bounded, votes=rule is Rule.MAJORITY) for question in questions]
     waiting, done = asked, 0
     for size in rounds.sizes:
         if not waiting:
@@ -131,10 +139,10 @@ def wrong_leader_probability(candidates: Candidates) -> float:
 class _Asked:
     """One question, its draws so far and what they cost."""
 
-    def __init__(self, pipeline: Drawing, question: Question, *, rule: Rule, temperature: float) -> None:
+    def __init__(self, pipeline: Drawing, question: Question, *, bounded: bool, votes: bool) -> None:
         self.question = question
         self.ranking: Ranking | None = None
-        self._pipeline, self._rule, self._temperature = pipeline, rule, temperature
+        self._pipeline, self._bounded, self._votes = pipeline, bounded, votes
         self._samples: list[Sample] = []
         self._usage = Usage()
 
@@ -152,12 +160,11 @@ class _Asked:
             candidates = self.candidates()
         except EngineError:
             return True  # all are empty so far
-        counts = self._rule is Rule.MAJORITY
-        if not counts and self._temperature == 1 and new_answer_probability(candidates, left) <= rounds.risk:
+        if self._bounded and new_answer_probability(candidates, left) <= rounds.risk:
             return False
         if wrong_leader_probability(candidates) > rounds.risk:
             return True
-        return not counts and not self._leader_wins(candidates)
+        return not self._votes and not self._leader_wins(candidates)
 
     def _leader_wins(self, candidates: Candidates) -> bool:
         [ranking] = self._pipeline.rank([candidates])

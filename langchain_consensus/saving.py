@@ -44,6 +44,7 @@ def recipe(component: RankingSettings) -> dict[str, Any]:
         "wording": component.plain_wording(),
         "rule": component.rule.value,
         "solver": {"name": solver, **asdict(component.solver)},
+        **({"calibration": component.calibration.model_dump(mode="json")} if component.calibration is not None else {}),
     }
 
 

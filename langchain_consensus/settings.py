@@ -8,11 +8,14 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass, replace
+from os import PathLike
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from langchain_consensus.calibration.anchors import AnchorChoice, anchors_named
+from langchain_consensus.calibration.profile import Profile, read_profile
 from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine import SamplingSettings, TransformersEngine
 from langchain_consensus.errors import InvalidInputError
@@ -127,6 +130,13 @@ class RankingSettings(GameSettings):
 
     wording: str | Wording = "auto"
     """A preset's name, a `Wording`, or `auto`: `chat_qa` for a model with a chat template, `qa` for one without."""
+    anchors: AnchorChoice = "paper"
+    """What the game starts from: the paper's anchors, or `informed` ones, whose weights the batch shows."""
+    calibration: Profile | None = Field(default=None, repr=False)
+    """A profile of labelled questions, or a path to one: in place of `anchors`, and the confidence is calibrated.
+
+    It is not called `profile`, as LangChain's chat models have another field of that name.
+    """
     answer_key: Any = Field(default=None, exclude=True, repr=False)
     """A function from an answer's text to its key: answers with one key are one candidate."""
 
@@ -136,6 +146,22 @@ class RankingSettings(GameSettings):
         if isinstance(wording, str) and wording != "auto":
             wording_named(wording)
         return wording
+
+    @field_validator("anchors", mode="before")
+    @classmethod
+    def _check_anchors(cls, anchors: str) -> AnchorChoice:
+        return anchors_named(anchors)
+
+    @field_validator("calibration", mode="before")
+    @classmethod
+    def _read_profile(cls, calibration: object) -> object:
+        return read_profile(calibration) if isinstance(calibration, str | PathLike) else calibration
+
+    @model_validator(mode="after")
+    def _check_profile_s_model(self) -> Self:
+        if self.calibration is not None:
+            self.calibration.warn_of_model(self.engine.name)
+        return self
 
     @field_validator("answer_key")
     @classmethod
@@ -176,12 +202,20 @@ class RankingSettings(GameSettings):
             "rule": self.rule.value,
             "solver": {"name": type(self.solver).__name__, **asdict(self.solver)},
             "answer_key": None if key is None else identity(key) or name_of(key),
+            **({"anchors": self.anchors} if self.anchors != "paper" else {}),
+            **({"calibration": self.calibration.digest} if self.calibration is not None else {}),
         }
 
     def _ranker(self) -> Consensus:
         engine: Engine = self.engine
         return Consensus(
-            engine=engine, wording=self.wording, rule=self.rule, solver=self.solver, answer_key=self.answer_key
+            engine=engine,
+            wording=self.wording,
+            rule=self.rule,
+            solver=self.solver,
+            anchors=self.anchors,
+            calibration=self.calibration,
+            answer_key=self.answer_key,
         )
 
 

@@ -2,8 +2,9 @@
 
 On a busy machine a thread that could run waits for a processor, and so does the thread that holds Python's global lock
 for which the first may wait. Linux counts that time for every thread (`schedstat`); it says nothing of the code, and of
-each gap the longest such wait of any of these threads is taken off (not their sum: they wait at the same time). What
-is left is time in which the code kept the loop from running. Where there is no such count, nothing is taken off.
+each gap the longer of two such waits is taken off (not their sum: they may wait at the same time): the loop's own, and
+that of the engine's threads together, which take turns, so that theirs follow each other. What is left is time in which
+the code kept the loop from running. Where there is no such count, nothing is taken off.
 """
 
 import asyncio
@@ -53,7 +54,9 @@ async def _tick_with(watch, delays):
         await asyncio.sleep(TICK)
         gap = time.monotonic() - last - TICK
         after = delays.seconds()
-        waited = max(after[thread] - before.get(thread, 0.0) for thread in after) if after else 0.0
+        waits = {thread: after[thread] - before.get(thread, 0.0) for thread in after}
+        own = waits.pop(threading.current_thread(), 0.0)
+        waited = max(own, sum(waits.values()))
         watch.ticks += 1
         watch.longest_gap = max(watch.longest_gap, gap)
         watch.blocked = max(watch.blocked, gap - waited)

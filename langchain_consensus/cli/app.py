@@ -8,6 +8,7 @@ from langchain_consensus import __version__
 from langchain_consensus.cli import options
 from langchain_consensus.cli.ask import ask
 from langchain_consensus.cli.bench import bench
+from langchain_consensus.cli.calibrate import calibrate
 from langchain_consensus.cli.eval import evaluate
 from langchain_consensus.cli.exits import OneLineErrors
 from langchain_consensus.cli.explain import explain
@@ -34,6 +35,7 @@ app.command()(bench)
 app.command()(probe)
 app.command("eval")(evaluate)
 app.command()(report)
+app.command()(calibrate)
 
 
 def _version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it so

@@ -32,6 +32,9 @@ def explain(
     rule: options.RuleName = "er_discriminator",
     solver: options.SolverName = "pikl",
     min_confidence: options.MinConfidence = None,
+    anchors: options.Anchors = "paper",
+    profile: options.ProfileFile = None,
+    max_risk: options.MaxRisk = None,
     dtype: options.Dtype = "auto",
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
@@ -61,6 +64,9 @@ def explain(
         token_budget=token_budget,
         cache_dir=cache_dir,
         min_confidence=min_confidence,
+        anchors=anchors,
+        profile=profile,
+        max_risk=max_risk,
         server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     sampling = SamplingSettings(

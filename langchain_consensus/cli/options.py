@@ -8,6 +8,7 @@ import typer
 from langchain_consensus.cli import logs
 
 __all__ = [
+    "Anchors",
     "ApiKey",
     "AsJson",
     "BaseUrl",
@@ -15,8 +16,10 @@ __all__ = [
     "Context",
     "DeviceMap",
     "Dtype",
+    "MaxRisk",
     "MinConfidence",
     "Model",
+    "ProfileFile",
     "RuleName",
     "SolverName",
     "TokenBudget",
@@ -112,6 +115,29 @@ MinConfidence = Annotated[
     float | None,
     typer.Option(
         help="From 0 to 1; below it the answer is withheld (`abstained`), and shown as the best candidate only.",
+        rich_help_panel=_VIEWS,
+    ),
+]
+Anchors = Annotated[
+    str,
+    typer.Option(
+        help="What the game starts from: paper, or informed (the views weighed by what the batch shows of them).",
+        rich_help_panel=_VIEWS,
+    ),
+]
+ProfileFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--profile",
+        help="What calibrate learned of this model; in place of --anchors, and the confidence is calibrated.",
+        metavar="FILE.json",
+        rich_help_panel=_VIEWS,
+    ),
+]
+MaxRisk = Annotated[
+    float | None,
+    typer.Option(
+        help="With --profile: withholds answers, so that at most this share of those given is wrong (90% certainty).",
         rich_help_panel=_VIEWS,
     ),
 ]

@@ -6,6 +6,8 @@ import reprlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from langchain_consensus.calibration.anchors import anchors_named
+from langchain_consensus.calibration.profile import read_profile
 from langchain_consensus.cli import engines
 from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine.base import SamplingSettings
@@ -42,7 +44,20 @@ class RunSettings:
     token_budget: int
     cache_dir: Path | None
     min_confidence: float | None
+    anchors: str = "paper"
+    profile: Path | None = None
+    max_risk: float | None = None
     server: engines.ServerSettings = field(default_factory=engines.ServerSettings)
+
+    def __post_init__(self) -> None:
+        if self.max_risk is None:
+            return
+        if self.min_confidence is not None or self.profile is None:
+            msg = (
+                f"`max_risk` is {self.max_risk:g}; it needs --profile, and sets the threshold: leave --min-confidence."
+            )
+            raise InvalidInputError(msg)
+        object.__setattr__(self, "min_confidence", read_profile(self.profile).threshold(self.max_risk).value)
 
     def consensus(self, sampling: SamplingSettings | None = None) -> Consensus:
         """The pipeline that the options describe; every name is checked and nothing is loaded."""
@@ -52,15 +67,18 @@ class RunSettings:
             msg = f"`min_confidence` is {self.min_confidence!r}; it must be from 0 to 1."
             raise InvalidInputError(msg)
         check_text("model", self.model)
+        engine = engines.make_engine(
+            self.model,
+            dtype=self.dtype,
+            device_map=self.device_map,
+            token_budget=self.token_budget,
+            cache_dir=self.cache_dir,
+            server=self.server,
+        )
         return Consensus(
-            engine=engines.make_engine(
-                self.model,
-                dtype=self.dtype,
-                device_map=self.device_map,
-                token_budget=self.token_budget,
-                cache_dir=self.cache_dir,
-                server=self.server,
-            ),
+            engine=engine,
+            anchors=anchors_named(self.anchors),
+            calibration=None if self.profile is None else read_profile(self.profile, model=engine.name),
             wording=self.wording,
             rule=rule_named(self.rule),
             solver=solver_named(self.solver),

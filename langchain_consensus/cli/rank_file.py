@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus import __version__
+from langchain_consensus.calibration.profile import read_profile
 from langchain_consensus.candidates import given
 from langchain_consensus.cli import engines
 from langchain_consensus.cli.exits import FAILED
@@ -123,6 +124,8 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
     return Recorded(
         settings={
             **{name: used[name] for name in deciding},
+            **({"anchors": settings.anchors} if settings.anchors != "paper" else {}),
+            **({} if settings.profile is None else {"profile": read_profile(settings.profile).digest}),
             **({"tokenizer": settings.server.tokenizer} if settings.server.base_urls else {}),
             "input_sha256": file.sha256,
             "shuffle_seed": job.shuffle_seed,

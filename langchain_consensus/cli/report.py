@@ -21,6 +21,12 @@ def report(
     variants: Annotated[
         bool, typer.Option("--variants", help="Also lengths, lambdas and numbers of steps, on the same scores.")
     ] = False,
+    learned: Annotated[
+        bool,
+        typer.Option(
+            "--learned", help="Also informed anchors, each term off, and profiles, judged on items not learned on."
+        ),
+    ] = False,
     markdown: Annotated[
         Path | None, typer.Option(help="Write the tables to a file.", metavar="FILE.md", show_default="stdout")
     ] = None,
@@ -32,5 +38,11 @@ def report(
     from langchain_consensus.cli.report_job import ReportJob
 
     ReportJob(
-        results=tuple(results), baseline=baseline, length=length, variants=variants, markdown=markdown, plots=plots
+        results=tuple(results),
+        baseline=baseline,
+        length=length,
+        variants=variants,
+        learned=learned,
+        markdown=markdown,
+        plots=plots,
     ).run()

@@ -10,6 +10,8 @@ from langchain_consensus.cli.show import print_lines, say
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.across import compared_runs
 from langchain_consensus.evaluation.classes import LENGTHS
+from langchain_consensus.evaluation.learned import learned
+from langchain_consensus.evaluation.learned_tables import learned_tables
 from langchain_consensus.evaluation.methods import method_named
 from langchain_consensus.evaluation.plots import draw_plots
 from langchain_consensus.evaluation.stored import read_run
@@ -34,6 +36,7 @@ class ReportJob:
     baseline: str
     length: str | None
     variants: bool
+    learned: bool
     markdown: Path | None
     plots: Path | None
 
@@ -62,6 +65,8 @@ class ReportJob:
             text += "".join(
                 variant_table(one, compared_variants(run)) for one, run in zip(summaries, runs, strict=True)
             )
+        if self.learned:
+            text += learned_tables(learned(runs, length=length))
         if self.markdown is None:
             print_lines(text.rstrip("\n"))
         else:

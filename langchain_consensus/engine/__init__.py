@@ -10,9 +10,11 @@ from langchain_consensus.engine.base import (
     ScoreResult,
     Usage,
 )
+from langchain_consensus.engine.deadline import deadline
 from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.engine.grammar import JsonForm
+from langchain_consensus.engine.limits import Limits
 from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 
@@ -21,6 +23,7 @@ __all__ = [
     "Engine",
     "FakeEngine",
     "JsonForm",
+    "Limits",
     "ModelFacts",
     "OpenAICompatibleEngine",
     "Sample",
@@ -30,4 +33,5 @@ __all__ = [
     "ScoreResult",
     "TransformersEngine",
     "Usage",
+    "deadline",
 ]

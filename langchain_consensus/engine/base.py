@@ -7,6 +7,7 @@ two methods of `Engine` alone, so a local model, a server and the shipped fake a
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from itertools import accumulate, pairwise
 from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
@@ -166,10 +167,14 @@ class Usage:
 
     def split(self, parts: int) -> tuple[Usage, ...]:
         """This usage shared out as evenly as whole numbers allow; the parts add up to it again."""
-        names = [f.name for f in fields(Usage)]
+        return self.shared([1] * parts)
+
+    def shared(self, weights: Sequence[int]) -> tuple[Usage, ...]:
+        """This usage shared out in proportion to `weights`, whole numbers of at least 1; the parts add up to it."""
+        names, ends = [f.name for f in fields(Usage)], [0, *accumulate(weights)]
         return tuple(
-            Usage(**{n: (getattr(self, n) * (i + 1)) // parts - (getattr(self, n) * i) // parts for n in names})
-            for i in range(parts)
+            Usage(**{n: getattr(self, n) * end // ends[-1] - getattr(self, n) * start // ends[-1] for n in names})
+            for start, end in pairwise(ends)
         )
 
 

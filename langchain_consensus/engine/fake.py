@@ -23,6 +23,7 @@ from langchain_consensus.engine.base import (
 )
 from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.grammar import matches
+from langchain_consensus.engine.limits import checked_limits
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from langchain_consensus.engine.grammar import JsonForm
+    from langchain_consensus.engine.limits import Limits
     from langchain_consensus.prompts import Prompt
 
 __all__ = ["FakeEngine"]
@@ -48,14 +50,22 @@ class FakeEngine:
         ```
     """
 
-    def __init__(self, beliefs: Mapping[str, Mapping[str, float]] | None = None, *, is_chat: bool = True) -> None:
+    def __init__(
+        self,
+        beliefs: Mapping[str, Mapping[str, float]] | None = None,
+        *,
+        is_chat: bool = True,
+        limits: Limits | None = None,
+    ) -> None:
         """Makes an engine that believes `beliefs`.
 
         Args:
             beliefs: For each question the probability, above 0, of each answer; scaled to sum to one.
             is_chat: Whether the engine claims to have a chat template.
+            limits: How large a call may be; of these the fake checks `candidates` and `documents`.
         """
         self._is_chat = is_chat
+        self._limits = checked_limits(limits)
         self._beliefs: dict[str, dict[str, float]] = {}
         for question, answers in (beliefs or {}).items():
             if not answers or not all(p > 0 and math.isfinite(p) for p in answers.values()):
@@ -73,6 +83,11 @@ class FakeEngine:
     def is_chat(self) -> bool:
         """What the constructor was told."""
         return self._is_chat
+
+    @property
+    def limits(self) -> Limits:
+        """What the constructor was told."""
+        return self._limits
 
     @property
     def facts(self) -> ModelFacts:

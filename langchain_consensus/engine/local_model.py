@@ -1,23 +1,24 @@
 """A loaded model and its tokenizer, tied together: prompts and texts in, samples and scores out.
 
-Wires `tokenization`, `forest`, `plan`, `scoring` and `sampling` to one model. Not thread-safe; `TransformersEngine`
-holds the lock.
+Wires `tokenization`, `forest`, `plan`, `scoring` and `sampling` to one model. Not thread-safe but for its `texts`;
+`TransformersEngine` has one thread in which passes run.
 """
 
 from __future__ import annotations
 
 import zlib
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from langchain_consensus.engine.base import ContinuationScores, SampleResult, ScoreResult, Usage
+from langchain_consensus.engine.base import SampleResult, ScoreResult, Usage
 from langchain_consensus.engine.checked_network import checked_network
+from langchain_consensus.engine.checked_texts import CheckedTexts
+from langchain_consensus.engine.deadline import Call
 from langchain_consensus.engine.forest import Forest
-from langchain_consensus.engine.fork_texts import sample_of, stopper
+from langchain_consensus.engine.limits import Limits
 from langchain_consensus.engine.masking import GrammarCompiler
 from langchain_consensus.engine.memory import MemoryGuard
 from langchain_consensus.engine.node_keys import NodeKeys
@@ -26,8 +27,9 @@ from langchain_consensus.engine.plan import make_plan
 from langchain_consensus.engine.prefix_cache import PrefixCache, new_beginnings
 from langchain_consensus.engine.sampling import draw, prefill
 from langchain_consensus.engine.scoring import score_strings
-from langchain_consensus.engine.sound import forks_are_sound, nonfinite, unsound_places
+from langchain_consensus.engine.sharing import DrawJob, drawn_together, scored_together
 from langchain_consensus.engine.tokenization import Tokenization
+from langchain_consensus.engine.watch import Watch
 from langchain_consensus.engine.window import ContextWindow
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from langchain_consensus.engine.base import Sample, SamplingSettings, ScoreRequest
+    from langchain_consensus.engine.base import SamplingSettings, ScoreRequest
     from langchain_consensus.engine.check_memory import CheckMemory
     from langchain_consensus.engine.checked_network import AttentionName
     from langchain_consensus.engine.forest import TokenString
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.masking import TokenGrammar
     from langchain_consensus.engine.memory import Budgets
     from langchain_consensus.engine.sampling import Fork
+    from langchain_consensus.engine.sharing import Sharing
     from langchain_consensus.prompts import Prompt
 
 __all__ = ["LocalModel"]
@@ -59,6 +62,7 @@ class LocalModel:
         budgets: Budgets,
         attention: AttentionName = "auto",
         checks: CheckMemory | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Wraps a model in evaluation mode and its tokenizer.
 
@@ -68,6 +72,7 @@ class LocalModel:
             budgets: What bounds memory.
             attention: How packs attend.
             checks: What earlier self-checks have found; `None` checks anew.
+            limits: How large a call may be; `None` sets no limit.
         """
         self.model = model
         self.prefixes = PrefixCache(max_bytes=budgets.prefix_bytes)
@@ -79,166 +84,141 @@ class LocalModel:
         self.network = checked_network(model, token_budget=budgets.tokens, attention=attention, memory=checks)
         self._compiler: GrammarCompiler | None = None
         self.window = ContextWindow.of(model.config, tokenizer)
+        self.texts = CheckedTexts(self.tokens, self.window, limits or Limits())
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
         """Exact log-probabilities of every continuation of every request."""
-        groups = [self.tokens.strings(request) for request in requests]
-        for place, group in enumerate(groups):
-            for string in group:
-                self.window.check_scoring(place, len(string.prefix), len(string.continuation))
-        strings = list(dict.fromkeys(string for group in groups for string in group))
-        if not strings:
-            return ScoreResult(scores=())
-        logprobs, usage = self.memory.run(partial(self._score, strings))
-        total = {string: float(values.sum()) for string, values in zip(strings, logprobs, strict=True)}
-        usage += self._score_alone(groups, total)
-        scores = tuple(
-            ContinuationScores(
-                logprobs=np.array([total[string] for string in group]),
-                tokens=np.array([len(string.continuation) for string in group]),
-            )
-            for group in groups
-        )
-        asked = sum(len(s.prefix) + len(s.continuation) for group in groups for s in group)
-        return ScoreResult(scores=scores, usage=replace(usage, input_tokens=asked))
+        (found,) = scored_together(self, [self.texts.strings(requests)], Watch([Call()]))
+        if isinstance(found, Exception):
+            raise found
+        return found
 
-    def _score_alone(self, groups: Sequence[list[TokenString]], total: dict[TokenString, float]) -> Usage:
-        """Scores what is no number again, each request by itself, since another may have spoilt it; what that cost.
+    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
+        """`settings.n` samples of each prompt; the same prompt and seed give the same samples in any batch."""
+        job = DrawJob(ids=self.texts.prompt_ids(prompts, settings), settings=settings)
+        (found,) = drawn_together(self, [job], Watch([Call()]))
+        if isinstance(found, Exception):
+            raise found
+        return SampleResult(samples=self.texts.samples(prompts, found.forks, settings), usage=found.usage)
 
-        Raises:
-            NonFiniteScoreError: If some are no numbers even so.
-        """
-        usage, unsound = Usage(), unsound_places(groups, total)
-        for place in unsound:
-            self.prefixes.clear()  # it may hold keys that were computed together with the bad ones
-            strings = list(dict.fromkeys(groups[place]))
-            logprobs, cost = self.memory.run(partial(self._score, strings))
-            total |= {string: float(values.sum()) for string, values in zip(strings, logprobs, strict=True)}
+    def logprobs(self, strings: list[TokenString], sharing: Sharing) -> tuple[list[NDArray[np.float64]], Usage]:
+        """For each string, all different, its log-probabilities; NaN where all who own it have left."""
+        return self.memory.run(partial(self._score, strings, sharing=sharing))
+
+    def draws(
+        self, ids: list[list[int]], settings: SamplingSettings, sharing: Sharing
+    ) -> tuple[list[list[Fork]], Usage]:
+        """For each prompt its forks, drawn with its own seed; unfinished where its owner has left."""
+        results: list[list[Fork]] = [[]] * len(ids)
+        usage = Usage()
+        waiting = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i))
+        while waiting:
+            group, drawn, cost = self.memory.run(partial(self._draw_some, ids, waiting, settings, sharing=sharing))
             usage += cost
-        if unsound:
-            self.prefixes.clear()
-        if found := unsound_places(groups, total):
-            raise nonfinite(found, self.model.dtype)
-        return usage
+            for number, forks in zip(group, drawn, strict=True):
+                results[number] = forks
+            waiting = waiting[len(group) :]
+        return results, usage
 
-    def _score(self, strings: list[TokenString], budgets: Budgets) -> tuple[list[NDArray[np.float64]], Usage]:
+    def _score(
+        self, strings: list[TokenString], budgets: Budgets, *, sharing: Sharing
+    ) -> tuple[list[NDArray[np.float64]], Usage]:
         with torch.inference_mode():
             if self.network is None:
                 batch = max(budgets.rows // 8, 1)
                 read = sum(len(s.prefix) + len(s.continuation) for s in strings)
                 usage = Usage(computed_tokens=read, head_rows=read, forwards=-(-len(strings) // batch))
-                return score_plain(self.model, strings, batch_size=batch), usage
+                return score_plain(self.model, strings, batch_size=batch, before=sharing.leaving), usage
             forest = Forest.build(strings)
             known = self.prefixes.known(forest)
             restored = {root: prefix.length for root, prefix in known.items()}
             plan = make_plan(forest, token_budget=budgets.tokens, restored=restored)
             new = new_beginnings(forest, known)
             keys = NodeKeys(np.concatenate([np.empty(0, dtype=np.int64), *new.values()]), known)
+            wanted = sharing.wanted(forest)
             logprobs = score_strings(
-                self.network, forest, plan, strings, row_budget=budgets.rows, known=known, on_keys=keys
+                self.network, forest, plan, strings, row_budget=budgets.rows, known=known, on_keys=keys, wanted=wanted
             )
-            self.prefixes.keep(forest, {root: keys.layers(nodes) for root, nodes in new.items()})
+            if not wanted.left_out:  # what was left out has no keys
+                self.prefixes.keep(forest, {root: keys.layers(nodes) for root, nodes in new.items()})
             usage = Usage(computed_tokens=plan.computed_tokens, head_rows=plan.head_rows, forwards=len(plan.steps))
             return logprobs, usage
 
-    def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
-        """`settings.n` samples of each prompt; the same prompt and seed give the same samples in any batch."""
-        ids = [self.tokens.prompt_ids(prompt) for prompt in prompts]
-        for place, prompt in enumerate(ids):
-            self.window.check_sampling(place, len(prompt), settings.max_new_tokens)
-        results: list[tuple[Sample, ...]] = [()] * len(prompts)
-        usage = Usage(input_tokens=sum(map(len, ids)))
-        spoilt: list[int] = []
-        waiting = sorted(range(len(ids)), key=lambda i: (-len(ids[i]), i))
-        while waiting:
-            group, drawn, cost = self.memory.run(partial(self._draw_some, ids, waiting, settings))
-            usage += cost
-            for number, forks in zip(group, drawn, strict=True):
-                if not forks_are_sound(forks):
-                    spoilt.append(number)
-                    continue
-                results[number] = tuple(sample_of(self.tokens, prompts[number], fork, settings.stop) for fork in forks)
-            waiting = waiting[len(group) :]
-        if spoilt:
-            results, cost = self._sample_alone(prompts, settings, sorted(spoilt), results)
-            usage += cost
-        return SampleResult(samples=tuple(results), usage=usage)
-
-    def _sample_alone(
-        self,
-        prompts: Sequence[Prompt],
-        settings: SamplingSettings,
-        spoilt: Sequence[int],
-        results: Sequence[tuple[Sample, ...]],
-    ) -> tuple[list[tuple[Sample, ...]], Usage]:
-        """The results with those of the spoilt prompts drawn again, each by itself, and what that cost.
-
-        Raises:
-            NonFiniteScoreError: If some have no numbers even so.
-        """
-        found, usage, bad = list(results), Usage(), []
-        for number in spoilt:
-            self.prefixes.clear()
-            ids = self.tokens.prompt_ids(prompts[number])
-            _, [forks], cost = self.memory.run(partial(self._draw_some, [ids], [0], settings))
-            usage += cost
-            if forks_are_sound(forks):
-                found[number] = tuple(sample_of(self.tokens, prompts[number], fork, settings.stop) for fork in forks)
-            else:
-                bad.append(number)
-        self.prefixes.clear()
-        if bad:
-            raise nonfinite(tuple(bad), self.model.dtype)
-        return found, usage
-
     def _draw_some(
-        self, ids: list[list[int]], waiting: list[int], settings: SamplingSettings, budgets: Budgets
+        self,
+        ids: list[list[int]],
+        waiting: list[int],
+        settings: SamplingSettings,
+        budgets: Budgets,
+        *,
+        sharing: Sharing,
     ) -> tuple[list[int], list[list[Fork]], Usage]:
         """Draws from the first prompts that are waiting, longest first, as many as the position budget holds."""
         each = len(ids[waiting[0]]) + settings.n * settings.max_new_tokens
         count = max(budgets.positions // each, 1) if self.network is not None else 1
         group = waiting[:count]
-        drawn, cost = self._draw([ids[i] for i in group], settings, budgets)
+        drawn, cost = self._draw([ids[i] for i in group], settings, budgets, sharing=sharing.part(group))
         return group, drawn, cost
 
     def _draw(
-        self, ids: list[list[int]], settings: SamplingSettings, budgets: Budgets
+        self, ids: list[list[int]], settings: SamplingSettings, budgets: Budgets, *, sharing: Sharing
     ) -> tuple[list[list[Fork]], Usage]:
-        seeds = [[settings.seed, zlib.crc32(np.array(prompt, dtype="<u4").tobytes())] for prompt in ids]
-        end_ids = self.tokens.end_ids
+        numbers = [zlib.crc32(np.array(prompt, dtype="<u4").tobytes()) for prompt in ids]
+        seeds = list(zip(sharing.seeds, numbers, strict=True))
         grammar = self._grammar(settings.grammar)
         with torch.inference_mode():
             if self.network is None:
                 forks = [
-                    draw_plain(
-                        self.model,
-                        self.tokens.tokenizer,
-                        prompt,
-                        settings,
-                        index=i,
-                        seed=sum(seeds[i]) + settings.first,
-                        end_ids=end_ids,
-                        grammar=grammar,
-                    )
-                    for i, prompt in enumerate(ids)
+                    self._draw_plain(ids[i], settings, i, sum(seeds[i]) + settings.first, grammar, sharing)
+                    for i in range(len(ids))
                 ]
-                computed, passes, rows = sum(map(len, ids)), settings.max_new_tokens, len(ids)
-            else:
-                room = settings.n * settings.max_new_tokens
-                start = prefill(self.network, ids, room=room, token_budget=budgets.tokens, prefixes=self.prefixes)
-                forks, computed, passes = draw(
-                    self.network,
-                    start,
-                    settings,
-                    end_ids=end_ids,
-                    seeds=seeds,
-                    finished=stopper(self.tokens, settings.stop),
-                    grammar=grammar,
+                return forks, Usage(
+                    computed_tokens=sum(map(len, ids)), forwards=settings.max_new_tokens, head_rows=len(ids)
                 )
-                rows = start.plan.head_rows + computed
-                computed, passes = computed + start.plan.computed_tokens, passes + len(start.plan.steps)
-        sampled = sum(len(fork.ids) for group in forks for fork in group)
-        return forks, Usage(computed_tokens=computed, sampled_tokens=sampled, head_rows=rows, forwards=passes)
+            start = prefill(
+                self.network,
+                ids,
+                room=settings.n * settings.max_new_tokens,
+                token_budget=budgets.tokens,
+                prefixes=self.prefixes,
+                wanted_by=sharing.wanted,
+            )
+            forks, computed, passes = draw(
+                self.network,
+                start,
+                settings,
+                end_ids=self.tokens.end_ids,
+                seeds=seeds,
+                finished=self.texts.stopper(settings),
+                grammar=grammar,
+                leaving=sharing.leaving,
+            )
+        return forks, Usage(
+            computed_tokens=computed + start.plan.computed_tokens,
+            forwards=passes + len(start.plan.steps),
+            head_rows=computed + start.plan.head_rows,
+        )
+
+    def _draw_plain(
+        self,
+        ids: list[int],
+        settings: SamplingSettings,
+        index: int,
+        seed: int,
+        grammar: TokenGrammar | None,
+        sharing: Sharing,
+    ) -> list[Fork]:
+        return draw_plain(
+            self.model,
+            self.tokens.tokenizer,
+            ids,
+            settings,
+            index=index,
+            seed=seed,
+            end_ids=self.tokens.end_ids,
+            grammar=grammar,
+            before=sharing.leaving,
+        )
 
     def _grammar(self, forms: Sequence[JsonForm]) -> TokenGrammar | None:
         """The grammar of `forms` over this model's tokens, or `None` where any text will do."""

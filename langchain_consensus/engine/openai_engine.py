@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
+from langchain_consensus.engine.limits import checked_limits
 from langchain_consensus.engine.loading import LoadOptions
 from langchain_consensus.engine.openai_loop import LoopThread
 from langchain_consensus.engine.openai_tokenizer import require_openai, tokenization_of
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
+    from langchain_consensus.engine.limits import Limits
     from langchain_consensus.engine.openai_model import ServedModel
     from langchain_consensus.engine.openai_probe import ProbeReport
     from langchain_consensus.engine.openai_servers import Servers
@@ -59,6 +61,7 @@ class OpenAICompatibleEngine:
         deadline: float | None = None,
         trust_remote_code: bool = False,
         cache_dir: str | Path | None = None,
+        limits: Limits | None = None,
     ) -> None:
         """Remembers whom to ask; the first call asks.
 
@@ -77,6 +80,7 @@ class OpenAICompatibleEngine:
             deadline: Seconds that a call of `score` or `sample` may take; `None` sets no limit.
             trust_remote_code: Runs Python from the tokenizer's repository; leave it `False` unless you have read it.
             cache_dir: Where converted models are kept, for an embedded model's tokenizer; `None` is the user's cache.
+            limits: How large a call may be; `None` sets no limit but the model's own.
 
         Raises:
             InvalidInputError: If an argument breaks a rule.
@@ -99,6 +103,7 @@ class OpenAICompatibleEngine:
             if seconds is not None and not seconds > 0:
                 msg = f"`{name}` is {seconds!r}; it must be a number of seconds above 0."
                 raise InvalidInputError(msg)
+        self._limits = checked_limits(limits)
         self._options: dict[str, Any] = {
             "urls": tuple(map(_address, urls)),
             "model": model,
@@ -146,6 +151,7 @@ class OpenAICompatibleEngine:
         model = self._served()
         with self._lock:
             plan = model.plan_scores(requests)
+        self._limits.check_scoring(plan.groups)
         return self._loop.run(model.score(plan))
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
@@ -153,6 +159,7 @@ class OpenAICompatibleEngine:
         model = self._served()
         with self._lock:
             plan = model.plan_draws(prompts, settings)
+        self._limits.check_sampling(plan.ids, settings)
         drawn, usage = self._loop.run(model.draw(plan))
         with self._lock:
             return model.samples(plan, drawn, usage)
@@ -162,6 +169,7 @@ class OpenAICompatibleEngine:
         model = await asyncio.to_thread(self._served)
         with self._lock:
             plan = model.plan_scores(requests)
+        self._limits.check_scoring(plan.groups)
         return await asyncio.wrap_future(self._loop.submit(model.score(plan)))
 
     async def asample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
@@ -169,9 +177,15 @@ class OpenAICompatibleEngine:
         model = await asyncio.to_thread(self._served)
         with self._lock:
             plan = model.plan_draws(prompts, settings)
+        self._limits.check_sampling(plan.ids, settings)
         drawn, usage = await asyncio.wrap_future(self._loop.submit(model.draw(plan)))
         with self._lock:
             return model.samples(plan, drawn, usage)
+
+    @property
+    def limits(self) -> Limits:
+        """How large a call may be."""
+        return self._limits
 
     @property
     def base_urls(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ import threading
 from concurrent.futures import CancelledError
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from langchain_consensus.engine.deadline import current_call
 from langchain_consensus.errors import EngineError
 
 if TYPE_CHECKING:
@@ -43,12 +44,16 @@ class LoopThread:
             return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """What a coroutine returns; an interrupt of the waiting thread cancels it."""
+        """What a coroutine returns; the end of the caller's call cancels it, and an interrupt of the waiting thread."""
+        call = current_call()
         future = self.submit(work)
         try:
-            return future.result()
+            call.check()
+            with call.waking(lambda: _cancel(future)):
+                return future.result(call.remaining)
         except BaseException as error:
             future.cancel()
+            call.check()
             if isinstance(error, CancelledError):
                 msg = "The engine was closed while the call was under way."
                 raise EngineError(msg) from error
@@ -72,6 +77,10 @@ class LoopThread:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(timeout=_PATIENCE)
         loop.close()
+
+
+def _cancel(future: Future[Any]) -> None:
+    future.cancel()
 
 
 async def _finish(last: Callable[[], Coroutine[Any, Any, None]] | None) -> None:

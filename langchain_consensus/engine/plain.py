@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
+from transformers.generation.logits_process import LogitsProcessor, LogitsProcessorList
 
 from langchain_consensus.engine.masking import GrammarProcessor
 from langchain_consensus.engine.sampling import Fork
 from langchain_consensus.engine.sound import nonfinite
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,12 +27,18 @@ if TYPE_CHECKING:
 __all__ = ["draw_plain", "score_plain"]
 
 
-def score_plain(model: Any, strings: Sequence[TokenString], *, batch_size: int) -> list[NDArray[np.float64]]:
-    """For each string the log-probability of every continuation token; right-padded batches of similar length."""
+def score_plain(
+    model: Any, strings: Sequence[TokenString], *, batch_size: int, before: Callable[[], object] = tuple
+) -> list[NDArray[np.float64]]:
+    """For each string the log-probability of every continuation token; right-padded batches of similar length.
+
+    `before` is called before each forward.
+    """
     full = [(*string.prefix, *string.continuation) for string in strings]
     order = sorted(range(len(full)), key=lambda k: -len(full[k]))
     results: list[NDArray[np.float64]] = [np.empty(0)] * len(full)
     for start in range(0, len(order), batch_size):
+        before()
         batch = order[start : start + batch_size]
         longest = max(len(full[k]) for k in batch)
         ids = torch.zeros(len(batch), longest, dtype=torch.int64)
@@ -68,8 +75,12 @@ def draw_plain(
     seed: int,
     end_ids: frozenset[int],
     grammar: TokenGrammar | None = None,
+    before: Callable[[], object] = tuple,
 ) -> list[Fork]:
-    """`settings.n` forks of one prompt by `model.generate`; torch's global random state is put back afterwards."""
+    """`settings.n` forks of one prompt by `model.generate`; torch's global random state is put back afterwards.
+
+    `before` is called before each forward.
+    """
     device = model.get_input_embeddings().weight.device
     ids = torch.tensor([list(prompt)], device=device)
     sampling = {
@@ -79,7 +90,10 @@ def draw_plain(
         "top_k": settings.top_k,
         "min_p": settings.min_p or None,
     }
-    follows = [GrammarProcessor(grammar, prompt_length=len(prompt), end_ids=end_ids)] if grammar else []
+    follows: list[Any] = [_Asking(before)]
+    if grammar:
+        follows.append(GrammarProcessor(grammar, prompt_length=len(prompt), end_ids=end_ids))
+    before()
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         torch.manual_seed(seed)
         output = _generated(
@@ -94,7 +108,7 @@ def draw_plain(
             pad_token_id=min(end_ids, default=0),
             return_dict_in_generate=True,
             output_logits=True,
-            logits_processor=follows,
+            logits_processor=LogitsProcessorList(follows),
             **(sampling if settings.temperature else {"do_sample": False}),
         )
     logprobs = torch.stack([torch.log_softmax(step.float(), dim=-1) for step in output.logits], dim=1)
@@ -106,3 +120,14 @@ def draw_plain(
         steps = [float(logprobs[row, position, token]) for position, token in enumerate(drawn)]
         forks.append(Fork(prompt=index, ids=drawn, logprobs=steps, done=True))
     return forks if settings.temperature else forks * settings.n
+
+
+class _Asking(LogitsProcessor):
+    """Leaves logits as they are and calls a function at each token: an error that it raises ends the generation."""
+
+    def __init__(self, before: Callable[[], object]) -> None:
+        self._before = before
+
+    def __call__(self, input_ids: torch.LongTensor, scores: torch.FloatTensor) -> torch.FloatTensor:  # noqa: ARG002
+        self._before()
+        return scores

@@ -21,9 +21,10 @@ from langchain_consensus.engine.prefix_cache import new_beginnings
 from langchain_consensus.engine.rows import largest, logsumexp
 from langchain_consensus.engine.scoring import run_steps
 from langchain_consensus.engine.trunk_cache import TrunkCache
+from langchain_consensus.engine.wanted import WantedSteps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -75,7 +76,13 @@ class Prefill:
 
 
 def prefill(
-    network: Network, prompts: Sequence[Sequence[int]], *, room: int, token_budget: int, prefixes: PrefixCache
+    network: Network,
+    prompts: Sequence[Sequence[int]],
+    *,
+    room: int,
+    token_budget: int,
+    prefixes: PrefixCache,
+    wanted_by: Callable[[Forest], WantedSteps] = WantedSteps.all_of,
 ) -> Prefill:
     """Computes every distinct prefix of `prompts` once and lays each prompt's keys and values out in a row.
 
@@ -85,6 +92,8 @@ def prefill(
         room: Positions to leave behind the longest prompt for what will be drawn.
         token_budget: Tokens of one forward.
         prefixes: Beginnings of earlier calls; those of this one are added.
+        wanted_by: Says of each step whether to run it; prompts whose steps are left out get no logits, and must not be
+            drawn from.
     """
     # The forest reads all but a string's last token; a dummy continuation makes it read the whole prompt.
     forest = Forest.build([TokenString(prefix=tuple(ids), continuation=(0,)) for ids in prompts])
@@ -92,12 +101,13 @@ def prefill(
     plan = make_plan(forest, token_budget=token_budget, restored={root: p.length for root, p in known.items()})
     keys = NodeKeys(np.arange(len(forest)), known)
     last = torch.empty(0)
-    for step, hidden in run_steps(network, forest, plan, known=known, on_keys=keys):
+    wanted = wanted_by(forest)
+    for step, hidden in run_steps(network, forest, plan, known=known, on_keys=keys, wanted=wanted):
         mine = np.flatnonzero(np.isin(forest.paths_end, step.nodes))
         if len(mine):
             rows = np.searchsorted(step.nodes, forest.paths_end[mine])
             found = hidden[0, torch.from_numpy(rows).to(hidden.device)]
-            last = last if len(last) else found.new_empty(len(prompts), found.shape[-1])
+            last = last if len(last) else found.new_zeros(len(prompts), found.shape[-1])
             last[torch.from_numpy(mine).to(hidden.device)] = found
     lengths = np.array([len(ids) for ids in prompts])
     longest = int(lengths.max())
@@ -105,7 +115,8 @@ def prefill(
     for number, end in enumerate(forest.paths_end):
         paths[number, : lengths[number]] = torch.from_numpy(forest.path(int(end)))
     layers = [(_rows(k, paths, room), _rows(v, paths, room)) for k, v in keys.layers(np.arange(len(forest)))]
-    prefixes.keep(forest, {root: keys.layers(nodes) for root, nodes in new_beginnings(forest, known).items()})
+    if not wanted.left_out:  # what was left out has no keys
+        prefixes.keep(forest, {root: keys.layers(nodes) for root, nodes in new_beginnings(forest, known).items()})
     return Prefill(plan=plan, lengths=lengths, logits=network.logits(last), layers=layers)
 
 
@@ -118,6 +129,7 @@ def draw(
     seeds: Sequence[Sequence[int]],
     finished: Callable[[Fork], bool],
     grammar: TokenGrammar | None = None,
+    leaving: Callable[[], Collection[int]] = tuple,
 ) -> tuple[list[list[Fork]], int, int]:
     """Draws `settings.n` forks of each prompt; also returns the tokens that went through the network and the forwards.
 
@@ -129,6 +141,7 @@ def draw(
         seeds: For each prompt what its random numbers depend on, so that they do not depend on the batch.
         finished: Called after every token of a fork; says whether a stop string has ended it.
         grammar: What every fork follows, before its first token; `None` for any text.
+        leaving: Asked before each forward for the prompts that nobody waits for any more; their forks grow no further.
     """
     end = settings.first + settings.n
     uniforms = [
@@ -140,6 +153,10 @@ def draw(
     sequence = _Sequence(network, start, forks)
     computed = passes = 0
     while any(not fork.done for fork, _, _ in everyone):
+        for fork in (fork for prompt in leaving() for fork in forks[prompt]):
+            fork.done = True
+        if all(fork.done for fork, _, _ in everyone):
+            break
         logits, order = sequence.advance()
         computed, passes = computed + len(order), passes + 1
         drawn = {id(fork): u for fork, _, u in everyone}

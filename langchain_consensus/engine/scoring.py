@@ -25,10 +25,15 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.prefix_cache import Prefix
 
     OnKeys = Callable[[Step, TrunkCache], None]
+    Wanted = Callable[[Step], bool]
 
 __all__ = ["run_steps", "score_strings"]
 
 _NOTHING: Mapping[int, Prefix] = MappingProxyType({})
+
+
+def _every(step: Step) -> bool:  # noqa: ARG001
+    return True
 
 
 def score_strings(
@@ -40,6 +45,7 @@ def score_strings(
     row_budget: int,
     known: Mapping[int, Prefix] = _NOTHING,
     on_keys: OnKeys | None = None,
+    wanted: Wanted = _every,
 ) -> list[NDArray[np.float64]]:
     """For each string the log-probability of every continuation token, `[len(continuation)]` in nats.
 
@@ -51,13 +57,14 @@ def score_strings(
         row_budget: Rows of the vocabulary projection held at a time; it bounds memory at rows x vocabulary floats.
         known: As in `run_steps`.
         on_keys: As in `run_steps`.
+        wanted: As in `run_steps`; strings whose steps are left out get NaN.
     """
     # Each (node, next token) is scored once, whichever strings share it.
     nodes = np.concatenate(forest.rows)
     targets = np.concatenate([np.array(s.continuation, dtype=np.int64) for s in strings])
     pairs, where = np.unique(np.stack([nodes, targets], axis=1), axis=0, return_inverse=True)
     logprobs = np.full(len(pairs), np.nan)
-    for step, hidden in run_steps(network, forest, plan, known=known, on_keys=on_keys):
+    for step, hidden in run_steps(network, forest, plan, known=known, on_keys=on_keys, wanted=wanted):
         first, last = np.searchsorted(pairs[:, 0], [step.nodes[0], step.nodes[-1] + 1])
         mine = np.arange(first, last)
         mine = mine[np.isin(pairs[mine, 0], step.nodes)]
@@ -75,6 +82,7 @@ def run_steps(
     *,
     known: Mapping[int, Prefix] = _NOTHING,
     on_keys: OnKeys | None = None,
+    wanted: Wanted = _every,
 ) -> Iterator[tuple[Step, torch.Tensor]]:
     """Yields each step with its last hidden states `[1, L, hidden]`.
 
@@ -84,11 +92,15 @@ def run_steps(
         plan: The forwards.
         known: The beginnings that the plan's steps restore, by root.
         on_keys: Called after each forward, while the cache holds the keys of all its nodes, behind `cache.length`.
+        wanted: Asked before each forward whether to run it. A step that puts nodes into the trunk may be left out if
+            all that follow from them are.
     """
     cache = TrunkCache(capacity=max((s.base + len(s.nodes) for s in plan.steps), default=0))
     for step in plan.steps:
         if step.restored >= 0:
             cache.restore(known[step.restored].layers, length=step.base)
+        if not wanted(step):
+            continue
         cache.length = step.base
         nodes = step.nodes
         positions = forest.depth[nodes]

@@ -1,29 +1,41 @@
 """`TransformersEngine`: an `Engine` on this machine's GPU or CPU.
 
-Nothing is loaded, downloaded or converted until the first call. One lock a loaded model: calls from many threads wait
-for each other (fast tokenizers and a shared key-value cache allow no other way).
+Nothing is loaded, downloaded or converted until the first call. Calls may come from any number of threads and event
+loops: one thread an engine works for all of them, and what comes at the same time shares its passes (`gathering`).
 """
 
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from langchain_consensus.engine.base import SampleResult
 from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
 from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_model
+from langchain_consensus.engine.gathering import Gatherer, Gathering
+from langchain_consensus.engine.limits import checked_limits
 from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
+from langchain_consensus.engine.refusals import closed
+from langchain_consensus.engine.sharing import DrawJob, drawn_together, scored_together
 from langchain_consensus.engine.worker import Worker
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
+    from langchain_consensus.engine.base import SamplingSettings, ScoreRequest, ScoreResult
     from langchain_consensus.engine.check_memory import CheckMemory
     from langchain_consensus.engine.checked_network import AttentionName
+    from langchain_consensus.engine.forest import TokenString
+    from langchain_consensus.engine.limits import Limits
     from langchain_consensus.engine.local_model import LocalModel
     from langchain_consensus.engine.prefix_cache import PrefixCacheStatus
+    from langchain_consensus.engine.sharing import Drawn
+    from langchain_consensus.engine.watch import Watch
+    from langchain_consensus.errors import EngineError
     from langchain_consensus.prompts import Prompt
 
 __all__ = ["TransformersEngine"]
@@ -52,6 +64,8 @@ class TransformersEngine:
         row_budget: int = 64,
         prefix_cache_bytes: int = 128 * 2**20,
         attention: AttentionName = "auto",
+        limits: Limits | None = None,
+        max_waiting: int = 1024,
     ) -> None:
         """Remembers what to load; the first call loads it.
 
@@ -68,6 +82,8 @@ class TransformersEngine:
                 that are kept from call to call; 0 keeps none.
             attention: How packed strings attend: `sdpa`, `flex` (FlexAttention, compiled on first use), or `auto`,
                 which measures both on CUDA when the model is loaded and takes `sdpa` elsewhere.
+            limits: How large a call may be; `None` sets no limit but the model's own.
+            max_waiting: Calls that may wait for the engine, at least 1; the next is refused with an `EngineBusyError`.
         """
         if not isinstance(model_id, str) or not model_id.strip():
             names = sorted(EMBEDDED_MODELS)
@@ -77,6 +93,7 @@ class TransformersEngine:
             ("token_budget", token_budget, 16),
             ("row_budget", row_budget, 1),
             ("prefix_cache_bytes", prefix_cache_bytes, 0),
+            ("max_waiting", max_waiting, 1),
         ):
             if not isinstance(value, int) or value < least:
                 msg = f"`{name}` is {value!r}; it must be a whole number of at least {least}."
@@ -98,8 +115,13 @@ class TransformersEngine:
         self._loaded: LocalModel | None = None
         self._written: dict[tuple[str, str], str] = {}
         self._owned: tuple[Any, Any] | None = None
-        self.worker = Worker()
-        """The thread in which async callers use this engine."""
+        self._closed = False
+        self._limits = checked_limits(limits)
+        self.worker = Worker(max_waiting=max_waiting)
+        """The threads in which async callers use this engine."""
+        worker = self.worker
+        how = Gathering(max_waiting=max_waiting)
+        self._gatherer = Gatherer(how, coming=lambda: worker.coming, aside=worker.aside, turns=worker.turns)
 
     @classmethod
     def from_model(
@@ -112,6 +134,8 @@ class TransformersEngine:
         row_budget: int = 64,
         prefix_cache_bytes: int = 128 * 2**20,
         attention: AttentionName = "auto",
+        limits: Limits | None = None,
+        max_waiting: int = 1024,
     ) -> Self:
         """An engine on a model and tokenizer that the caller owns; neither is changed.
 
@@ -123,6 +147,8 @@ class TransformersEngine:
             row_budget: As in the constructor.
             prefix_cache_bytes: As in the constructor.
             attention: As in the constructor.
+            limits: As in the constructor.
+            max_waiting: As in the constructor.
         """
         known = name or getattr(model, "name_or_path", "") or type(model).__name__
         engine = cls(
@@ -131,6 +157,8 @@ class TransformersEngine:
             row_budget=row_budget,
             prefix_cache_bytes=prefix_cache_bytes,
             attention=attention,
+            limits=limits,
+            max_waiting=max_waiting,
         )
         engine._owned = (model, tokenizer)
         return engine
@@ -193,19 +221,32 @@ class TransformersEngine:
         return facts_of_folder(Path(self._name).expanduser())
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
-        """`settings.n` samples of each prompt, from one prefill each."""
-        with self._lock, _Evaluation(self._model().model):
-            return self._model().sample(prompts, settings)
+        """`settings.n` samples of each prompt, from one prefill each; errors as in `score`."""
+        model = self._model()
+        job = DrawJob(ids=model.texts.prompt_ids(prompts, settings), settings=settings)
+        key = ("sample", replace(settings, seed=0))
+        tokens = sum(len(ids) + settings.n * settings.max_new_tokens for ids in job.ids)
+        found = self._gatherer.ask(key, job, self._draw_together, tokens=tokens)
+        return SampleResult(samples=model.texts.samples(prompts, found.forks, settings), usage=found.usage)
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
-        """Exact log-probabilities of every continuation; every distinct prefix token of the call is computed once."""
-        with self._lock, _Evaluation(self._model().model):
-            return self._model().score(requests)
+        """Exact log-probabilities of every continuation; every distinct prefix token of the call is computed once.
+
+        Raises:
+            InvalidInputError: If a request breaks a rule, is longer than the model can read or than `limits` allow.
+            EngineBusyError: If `max_waiting` calls wait already.
+            EngineClosedError: If the engine was closed.
+            DeadlineExceededError: If the time of a `deadline` around the call is over.
+            CallCancelledError: If the call was cancelled.
+            EngineError: If the model failed; other calls are not concerned.
+        """
+        strings = self._model().texts.strings(requests)
+        tokens = sum(len(one.prefix) + len(one.continuation) for group in strings for one in group)
+        return self._gatherer.ask("score", strings, self._score_together, tokens=tokens)
 
     def token_ids(self, text: str) -> list[int]:
         """The ids of `text` alone, no special tokens added."""
-        with self._lock:
-            return self._model().tokens.plain_ids(text)
+        return self._model().texts.plain_ids(text)
 
     def written_call(self, name: str, arguments: str) -> str:
         """What the model's chat template writes where the assistant calls the tool `name` with a JSON object.
@@ -213,20 +254,58 @@ class TransformersEngine:
         Raises:
             InvalidInputError: If the model has no chat template, or one that knows no tools.
         """
-        # A chat model asks the same of every reply, and should not wait for the device each time.
+        # A chat model asks the same of every reply.
         if (name, arguments) not in self._written:
-            with self._lock:
-                self._written[name, arguments] = self._model().tokens.written_call(name, arguments)
+            self._written[name, arguments] = self._model().texts.written_call(name, arguments)
         return self._written[name, arguments]
+
+    @property
+    def limits(self) -> Limits:
+        """How large a call may be."""
+        return self._limits
 
     @property
     def prefix_cache(self) -> PrefixCacheStatus:
         """What the prefix cache holds and what it has saved so far; loads the model if it is not loaded."""
+        return self._model().prefixes.status
+
+    def close(self, timeout: float | None = None) -> None:
+        """Takes no more calls, ends those it has, and lets go of its threads and of the model.
+
+        A sync call that is between its drawing and its scoring ends with an `EngineClosedError`.
+
+        Args:
+            timeout: Seconds after which calls that are still under way are stopped; `None` waits for all of them.
+        """
+        until = None if timeout is None else time.monotonic() + timeout
+        self.worker.close(timeout)
+        self._gatherer.close(None if until is None else max(until - time.monotonic(), 0.0))
+        self.worker.close()
         with self._lock:
-            return self._model().prefixes.status
+            self._closed, self._loaded, self._owned = True, None, None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def _score_together(
+        self, jobs: Sequence[list[list[TokenString]]], watch: Watch
+    ) -> Sequence[ScoreResult | EngineError]:
+        model = self._model()
+        with _Evaluation(model.model):
+            return scored_together(model, jobs, watch)
+
+    def _draw_together(self, jobs: Sequence[DrawJob], watch: Watch) -> Sequence[Drawn | EngineError]:
+        model = self._model()
+        with _Evaluation(model.model):
+            return drawn_together(model, jobs, watch)
 
     def _model(self) -> LocalModel:
         with self._lock:
+            if self._closed:
+                raise closed()
             if self._loaded is None:
                 require_local()
                 from langchain_consensus.engine.local_model import LocalModel
@@ -242,7 +321,12 @@ class TransformersEngine:
                 budgets = Budgets(tokens=tokens, rows=rows, prefix_bytes=prefix_bytes)
                 with _Evaluation(model):
                     self._loaded = LocalModel(
-                        model, tokenizer, budgets=budgets, attention=self._attention, checks=self._checks()
+                        model,
+                        tokenizer,
+                        budgets=budgets,
+                        attention=self._attention,
+                        checks=self._checks(),
+                        limits=self._limits,
                     )
             return self._loaded
 

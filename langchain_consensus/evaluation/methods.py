@@ -12,22 +12,28 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from langchain_consensus.calibration.evidence import Feature
+from langchain_consensus.calibration.informed import InformedAnchors
+from langchain_consensus.calibration.play import played
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.classes import answers_of
-from langchain_consensus.game import ConsensusGame, Correctness, Equilibrium, PiKL, solve
+from langchain_consensus.evaluation.labelled import evidence_in
+from langchain_consensus.game import ConsensusGame, Correctness, Equilibrium, LogTimeFlow, PiKL, solve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from langchain_consensus.calibration.curve import Curve
+    from langchain_consensus.calibration.weights import Weights
     from langchain_consensus.evaluation.classes import Answers, Length
     from langchain_consensus.evaluation.stored import StoredItem
     from langchain_consensus.game import Solution, Solver
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["DRAWN_ONLY", "Decisions", "Method", "decided", "method_named", "solved"]
+__all__ = ["DRAWN_ONLY", "Decisions", "Method", "decided", "decided_by_weights", "method_named", "solved"]
 
 _I, _C = Correctness.INCORRECT, Correctness.CORRECT
 
@@ -55,6 +61,8 @@ class Method(StrEnum):
     """The generator's policy at the certified equilibrium that the dynamics leads to."""
     EQUILIBRIUM_DISCRIMINATOR = "equilibrium_discriminator"
     """The discriminator's policy there."""
+    INFORMED = "informed"
+    """The discriminator's policy under informed anchors, whose weights the items of the run show without labels."""
     MAJORITY = "majority"
     """The answer drawn most often: self-consistency."""
     CONFIDENCE_WEIGHTED_VOTE = "confidence_weighted_vote"
@@ -124,7 +132,8 @@ def decided(
     answers = [answers_of(item, length=length, metric=metric) for item in items]
     path, end = solved(answers, published or PiKL()), solved(answers, certified or Equilibrium(starts=0))
     drawn = all(item.greedy is not None for item in items)
-    methods = [method for method in Method if drawn or method not in DRAWN_ONLY]
+    scored = [method for method in Method if method is not Method.INFORMED]
+    methods = [method for method in scored if drawn or method not in DRAWN_ONLY]
     found: dict[Method, list[tuple[bool, float]]] = {method: [] for method in methods}
     for number, (item, one) in enumerate(zip(items, answers, strict=True)):
         scores = _scores(one, path, end, number, drawn=drawn)
@@ -135,10 +144,31 @@ def decided(
             best = int(np.argmax(one.string_verdict))
             found[Method.BEST_OF_N].append((bool(one.string_right[best]), float(one.string_verdict[best])))
             found[Method.GREEDY].append((item.greedy.right[metric], np.nan))
+    informed = InformedAnchors().weights([evidence_in(one) for one in answers])
     return {
         method: Decisions(right=np.array([r for r, _ in pairs]), confidence=np.array([c for _, c in pairs]))
         for method, pairs in found.items()
-    }
+    } | {Method.INFORMED: decided_by_weights(answers, informed)}
+
+
+def decided_by_weights(answers: Sequence[Answers], weights: Weights, curve: Curve | None = None) -> Decisions:
+    """What ER-D chooses in games of weighted views.
+
+    Args:
+        answers: Of each item.
+        weights: What the views count.
+        curve: From an answer's share and verdict to its confidence; the share itself by default.
+    """
+    evidence = [evidence_in(one) for one in answers]
+    right, confidence = [], []
+    for one, seen, game in zip(answers, evidence, played(evidence, weights, LogTimeFlow(), throw=False), strict=True):
+        with np.errstate(divide="ignore"):
+            place = _best(np.log(game.solution.discriminator_policy), one)
+        shares = game.beliefs.shares
+        found = shares if curve is None else curve.probability(shares, seen.features[Feature.VERDICT])
+        right.append(bool(one.right[place]))
+        confidence.append(float(found[place]))
+    return Decisions(right=np.array(right), confidence=np.array(confidence))
 
 
 def _scores(one: Answers, path: Solution, end: Solution, number: int, *, drawn: bool) -> dict[Method, FloatArray]:

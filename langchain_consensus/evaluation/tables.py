@@ -27,6 +27,7 @@ _SHORT = {
     Method.ER_DISCRIMINATOR: "ER-D",
     Method.EQUILIBRIUM_GENERATOR: "Eq-G",
     Method.EQUILIBRIUM_DISCRIMINATOR: "Eq-D",
+    Method.INFORMED: "informed",
     Method.MAJORITY: "MV",
     Method.CONFIDENCE_WEIGHTED_VOTE: "CISC",
     Method.BEST_OF_N: "BoN",

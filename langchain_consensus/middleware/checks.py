@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields
+from pathlib import Path
 from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel
 
+from langchain_consensus.calibration.profile import Profile
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -30,7 +32,16 @@ _OF_VERIFY = (
     "contrast_candidates",
     "contrast_by",
 )
-_OF_SELECT = ("num_candidates", "draw_settings", "rank_tool_calls", "rule", "solver", "answer_key")
+_OF_SELECT = (
+    "num_candidates",
+    "draw_settings",
+    "rank_tool_calls",
+    "rule",
+    "solver",
+    "anchors",
+    "calibration",
+    "answer_key",
+)
 _OF_MODE: Mapping[str, str] = dict.fromkeys(_OF_VERIFY, "verify") | dict.fromkeys(_OF_SELECT, "select")
 
 
@@ -85,6 +96,11 @@ def _rules(options: Options) -> tuple[tuple[str, bool, str], ...]:
             "draw_settings",
             isinstance(options.draw_settings, Mapping) and all(map(_is_text, options.draw_settings)),
             'a mapping from options of the model\'s calls to values, such as `{"temperature": 0.8}`',
+        ),
+        (
+            "calibration",
+            options.calibration is None or isinstance(options.calibration, str | Path | Profile),
+            "a `Profile`, a path to one, or `None`",
         ),
         (
             "answer_key",

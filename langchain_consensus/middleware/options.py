@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
+from langchain_consensus.calibration.anchors import anchors_named
+from langchain_consensus.calibration.profile import Profile, read_profile
 from langchain_consensus.candidates import normalised_text
 from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine import SamplingSettings
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 
     from langchain_core.language_models import BaseChatModel
 
+    from langchain_consensus.calibration.anchors import AnchorChoice
     from langchain_consensus.candidates import AnswerKey
     from langchain_consensus.engine import Engine
     from langchain_consensus.game import Solver
@@ -61,6 +65,8 @@ class OptionFields(TypedDict, total=False):
     rank_tool_calls: bool
     rule: Rule | str
     solver: Solver | str
+    anchors: AnchorChoice
+    calibration: Profile | Path | str | None
     answer_key: AnswerKey | None
 
 
@@ -109,6 +115,8 @@ class Options:
         rank_tool_calls: `select`: whether tool calls are candidates too.
         rule: `select`: by which score the candidates are ranked.
         solver: `select`: how the game is solved: a solver or its name, as for `ChatEquilibriumRanking`.
+        anchors: `select`: what the game starts from, `paper` or `informed`.
+        calibration: `select`: a profile, what labelled questions taught, or a path to it; in place of `anchors`.
         answer_key: `select`: answers with the same key are one candidate; by default those that differ in case,
             quotes, final punctuation and spacing alone.
     """
@@ -129,6 +137,8 @@ class Options:
     rank_tool_calls: bool = False
     rule: Rule | str = Rule.ER_DISCRIMINATOR
     solver: Solver | str = "pikl"
+    anchors: AnchorChoice = "paper"
+    calibration: Profile | Path | str | None = None
     answer_key: AnswerKey | None = None
     verify_tools: Mapping[str, float] = field(default_factory=dict)
     min_verdict_mass: float = 0.5
@@ -141,6 +151,10 @@ class Options:
         check_fit(self)
         for mapping in ("verify_tools", "draw_settings"):
             object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
+        if isinstance(self.calibration, str | Path):
+            object.__setattr__(self, "calibration", read_profile(self.calibration))
+        if isinstance(self.calibration, Profile):
+            self.calibration.warn_of_model(self.judge.name)
         # A name that is none raises here, and not in the middle of a run.
         _ = self.consensus, self.judge_of_calls
 
@@ -152,6 +166,8 @@ class Options:
             wording=self._named(self.wording, "agent_answer"),
             rule=rule_named(self.rule),
             solver=solver_named(self.solver) if isinstance(self.solver, str) else self.solver,
+            anchors=anchors_named(self.anchors),
+            calibration=self.calibration if isinstance(self.calibration, Profile) else None,
             answer_key=self.answer_key or normalised_text,
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -29,8 +29,29 @@ __all__ = ["ranked"]
 _I, _C = Correctness.INCORRECT, Correctness.CORRECT
 
 
+class Calibrates(Protocol):
+    """What a ranking asks of a profile."""
+
+    @property
+    def digest(self) -> str:
+        """What tells it from other profiles."""
+        ...
+
+    def mismatch(self, *, model: str, wording: Any, rule: str) -> str | None:
+        """A sentence where it was fitted on another model, wording or rule."""
+        ...
+
+
 def ranked(
-    candidates: Candidates, views: Views, solution: Solution, *, rule: Rule, wording: Worded, model: str
+    candidates: Candidates,
+    views: Views,
+    solution: Solution,
+    *,
+    rule: Rule,
+    wording: Worded,
+    model: str,
+    calibrated: FloatArray | None = None,
+    profile: Calibrates | None = None,
 ) -> Ranking:
     """The ranking of one question's candidates by `rule`, with their scores under every other rule.
 
@@ -41,6 +62,8 @@ def ranked(
         rule: What orders them.
         wording: Under which the views were taken.
         model: Whose views they are.
+        calibrated: `[N]` by the profile, the probability of each candidate to be right.
+        profile: Where that is from.
     """
     scores = scores_of(candidates, views, solution)
     order_by = sort_scores(scores[rule], rule, solution)
@@ -48,15 +71,17 @@ def ranked(
         range(len(candidates.items)),
         key=lambda i: (-order_by[i], -candidates.items[i].draws, -views.generator[_C, i], i),
     )
-    best = tuple(_candidate(candidates, views, scores, i) for i in order)
+    chances = [None] * len(order) if calibrated is None else calibrated.tolist()
+    best = tuple(_candidate(candidates, views, scores, i, chances[i]) for i in order)
+    mismatch = None if profile is None else profile.mismatch(model=model, wording=wording, rule=rule.value)
     return Ranking(
         question=candidates.question,
         candidates=best,
         rule=rule,
-        confidence=best[0].verdict,
+        confidence=best[0].confidence,
         agreement=_agreement(scores),
         margin=_margin([float(scores[rule][i]) for i in order]),
-        warnings=warnings_of(candidates, views, wording),
+        warnings=(*warnings_of(candidates, views, wording), *([mismatch] if mismatch else [])),
         solver=SolverEvidence(
             name=type(solution.solver).__name__,
             outcome=solution.outcome.name.lower(),
@@ -66,6 +91,7 @@ def ranked(
         wording=wording.name,
         model=model,
         usage=candidates.usage + views.usage,
+        profile=None if profile is None else profile.digest,
         used_wording=wording,
         solution=solution,
     )
@@ -85,7 +111,9 @@ def _agreement(scores: Mapping[Rule, FloatArray]) -> float:
     return float(np.minimum(generator, share).sum())
 
 
-def _candidate(candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], place: int) -> RankedCandidate:
+def _candidate(
+    candidates: Candidates, views: Views, scores: Mapping[Rule, FloatArray], place: int, calibrated: float | None
+) -> RankedCandidate:
     item = candidates.items[place]
     return RankedCandidate(
         text=item.text,
@@ -98,4 +126,5 @@ def _candidate(candidates: Candidates, views: Views, scores: Mapping[Rule, Float
         verdict_correct=float(views.verdict_logprobs[_C, place]),
         verdict_incorrect=float(views.verdict_logprobs[_I, place]),
         scores={rule: float(values[place]) for rule, values in scores.items()},
+        calibrated=calibrated,
     )

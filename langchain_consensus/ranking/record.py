@@ -44,6 +44,7 @@ class RankedCandidate:
         verdict_correct: Log-probability of the verdict word for "correct".
         verdict_incorrect: Log-probability of the verdict word for "incorrect".
         scores: The candidate's score under every rule.
+        calibrated: The probability that it is right by the profile that was used; `None` without one.
     """
 
     text: str
@@ -56,6 +57,12 @@ class RankedCandidate:
     verdict_correct: float
     verdict_incorrect: float
     scores: Mapping[Rule, float]
+    calibrated: float | None = None
+
+    @property
+    def confidence(self) -> float:
+        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict."""
+        return self.verdict if self.calibrated is None else self.calibrated
 
     @property
     def verdict(self) -> float:
@@ -87,7 +94,8 @@ class Ranking:
         candidates: Best first, under `rule`. Ties go to the candidate drawn more often, then to the generator's score,
             then to the one that came first.
         rule: By which score they are ordered.
-        confidence: The judge's raw probability, 0 to 1, that the best candidate is correct. It is not calibrated.
+        confidence: The probability, 0 to 1, that the best candidate is correct: with a profile calibrated on labelled
+            questions, else the judge's raw verdict, which is not calibrated.
         agreement: How much of their probability the two views put on the same candidates before the game: 1 minus the
             total variation distance of the anchors, both as distributions over the candidates; 1 if they agree.
         margin: How far the best candidate's score is above the second's; infinite for a single candidate.
@@ -96,6 +104,7 @@ class Ranking:
         wording: Name of the wording.
         model: Name of the model.
         usage: Tokens that drawing and scoring took.
+        profile: Digest of the profile that was used; `None` without one.
         used_wording: The wording itself, from which the prompts can be made again.
         solution: The solved game, its candidates in the order of their `position`.
     """
@@ -111,6 +120,7 @@ class Ranking:
     wording: str
     model: str
     usage: Usage = field(default_factory=Usage)
+    profile: str | None = None
     used_wording: Worded = field(repr=False, compare=False)
     solution: Solution = field(repr=False, compare=False)
 

@@ -100,6 +100,12 @@ class Cost:
     meaning: str
 
 
+_CONFIDENCE = {
+    False: "the judge's own verdict on it, not calibrated",
+    True: "the probability that it is right, by the profile",
+}
+
+
 def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
     """The head of the page; below `min_confidence` the answer is withheld."""
     below = min_confidence is not None and ranking.confidence < min_confidence
@@ -113,7 +119,7 @@ def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
         wording=visible(ranking.wording),
         rule=RULES[ranking.rule],
         facts=(
-            ("Confidence", percent(ranking.confidence), "the judge's own verdict on it, not calibrated"),
+            ("Confidence", percent(ranking.confidence), _CONFIDENCE[ranking.profile is not None]),
             ("Agreement", f"{ranking.agreement:.2f}", "of the two views before the game, 1 is full"),
             ("Margin", margin, f"over the second candidate, by {RULES[ranking.rule]}"),
         ),

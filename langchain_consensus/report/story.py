@@ -131,9 +131,12 @@ def _chosen(ranking: Ranking) -> str:
 
 
 def _confidence(ranking: Ranking) -> str:
-    said = f"The judge's raw verdict on it, before any normalisation, is {percent(ranking.confidence)}"
-    below = ": it prefers this answer to the others and does not vouch for it" if ranking.confidence < _EVEN else ""
-    return f"{said}{below}."
+    verdict = ranking.candidates[0].verdict
+    said = f"The judge's raw verdict on it, before any normalisation, is {percent(verdict)}"
+    below = ": it prefers this answer to the others and does not vouch for it" if verdict < _EVEN else ""
+    if ranking.profile is None:
+        return f"{said}{below}."
+    return f"{said}{below}. By the profile the answer is right with a probability of {percent(ranking.confidence)}."
 
 
 def _names(ranking: Ranking, places: frozenset[int]) -> str:

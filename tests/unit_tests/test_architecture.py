@@ -23,7 +23,7 @@ LAYERS = (
     ("meanings",),
     ("diagnosis",),
     ("ranking", "observation"),
-    ("rounds",),
+    ("calibration", "rounds"),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),
@@ -33,7 +33,7 @@ LAYERS = (
     ("chat",),
     ("llms", "chat_models", "output_parsers", "runnables", "document_compressors", "middleware"),
     ("grounding",),
-    ("calibration", "evaluation", "report"),
+    ("evaluation", "report"),
     ("benchmarks",),
     ("cli",),
 )

@@ -151,7 +151,7 @@ def test_a_bad_option_is_named_in_the_constructor_and_in_every_call(option, valu
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("model", list(MODELS)[:3])
 def test_an_unknown_option_of_a_call_is_refused_with_those_there_are(model, way, engine):
-    with pytest.raises(InvalidInputError, match=r"`num_candidate` is no option of a call; the options are \['answer_k"):
+    with pytest.raises(InvalidInputError, match=r"`num_candidate` is no option of a call; the options are \['anchors'"):
         WAYS[way](MODELS[model](engine), CAPITAL, num_candidate=3)
     assert engine.calls == (0, 0)
 

@@ -436,7 +436,7 @@ def test_max_tokens_is_an_option_of_a_call(chat, engine):
     ids=["invoke", "batch", "stream", "ranked", "ranked invoke"],
 )
 def test_an_unknown_option_of_a_call_is_refused_with_the_list_of_those_there_are(chat, call):
-    with pytest.raises(InvalidInputError, match=r"`num_candidate` is no option of a call; the options are \['answer_k"):
+    with pytest.raises(InvalidInputError, match=r"`num_candidate` is no option of a call; the options are \['anchors'"):
         call(chat)
 
 

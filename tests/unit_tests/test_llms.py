@@ -360,7 +360,7 @@ async def test_options_reach_every_way_of_calling(llm, engine):
     ids=["invoke", "batch", "generate", "stream", "ranked", "ranked invoke"],
 )
 def test_an_unknown_option_of_a_call_is_refused_with_the_list_of_those_there_are(llm, call):
-    with pytest.raises(InvalidInputError, match=r"`num_candidate` is no option of a call; the options are \['answer_k"):
+    with pytest.raises(InvalidInputError, match=r"`num_candidate` is no option of a call; the options are \['anchors'"):
         call(llm)
 
 

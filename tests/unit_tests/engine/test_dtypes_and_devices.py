@@ -135,11 +135,11 @@ def test_prompts_that_do_not_fit_together_are_sampled_apart_with_the_same_draws(
     expected = model.sample(PROMPTS, settings).samples
     real, sizes = LocalModel._draw, []
 
-    def hungry(self, ids, settings, budgets):
+    def hungry(self, ids, settings, budgets, *, sharing):
         if len(ids) > 1:
             raise torch.OutOfMemoryError
         sizes.append(len(ids))
-        return real(self, ids, settings, budgets)
+        return real(self, ids, settings, budgets, sharing=sharing)
 
     monkeypatch.setattr(LocalModel, "_draw", hungry)
     apart = model.sample(PROMPTS, settings).samples
@@ -154,17 +154,17 @@ def test_memory_that_runs_out_gives_up_what_is_kept_for_speed_first(monkeypatch)
     assert model.prefixes.status.bytes > 0
     real = LocalModel._score
 
-    def hungry(self, strings, budgets):
+    def hungry(self, strings, budgets, *, sharing):
         if self.prefixes.status.bytes:
             raise MemoryError
-        return real(self, strings, budgets)
+        return real(self, strings, budgets, sharing=sharing)
 
     monkeypatch.setattr(LocalModel, "_score", hungry)
     assert len(model.score(REQUESTS).scores) == 3
 
 
 def test_the_last_resort_says_what_to_lower(monkeypatch):
-    def full(self, ids, settings, budgets):
+    def full(self, ids, settings, budgets, *, sharing):
         msg = "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: not enough memory"
         raise RuntimeError(msg)
 

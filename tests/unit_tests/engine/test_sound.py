@@ -94,8 +94,8 @@ def test_a_text_that_was_spoilt_by_another_is_scored_again_and_counted(engine, s
     model, first = engine._model(), []
     score = model._score
 
-    def spoilt(strings, budgets):
-        logprobs, usage = score(strings, budgets)
+    def spoilt(strings, budgets, *, sharing):
+        logprobs, usage = score(strings, budgets, sharing=sharing)
         first.append(len(strings))
         return ([np.full_like(one, np.nan) for one in logprobs] if len(first) == 1 else logprobs), usage
 

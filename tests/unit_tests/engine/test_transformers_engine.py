@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from langchain_consensus.engine import SamplingSettings, ScoreRequest, TransformersEngine
+from langchain_consensus.engine import SamplingSettings, ScoreRequest, TransformersEngine, Usage
 from langchain_consensus.engine.local_model import LocalModel
 from langchain_consensus.engine.memory import Budgets
 from langchain_consensus.errors import EngineError, EngineMemoryError, InvalidInputError, ModelLoadError
@@ -93,10 +93,10 @@ def test_memory_running_out_halves_the_budgets_and_goes_on(monkeypatch, caplog):
     expected = model.score(REQUESTS).scores
     real = LocalModel._score
 
-    def hungry(self, strings, budgets):
+    def hungry(self, strings, budgets, *, sharing):
         if budgets.tokens > 64:
             raise torch.OutOfMemoryError
-        return real(self, strings, budgets)
+        return real(self, strings, budgets, sharing=sharing)
 
     monkeypatch.setattr(LocalModel, "_score", hungry)
     with caplog.at_level(logging.WARNING):
@@ -107,7 +107,7 @@ def test_memory_running_out_halves_the_budgets_and_goes_on(monkeypatch, caplog):
 
 
 def test_memory_that_never_suffices_is_an_error_that_says_what_to_lower(monkeypatch):
-    def full(self, strings, budgets):
+    def full(self, strings, budgets, *, sharing):
         raise torch.OutOfMemoryError
 
     monkeypatch.setattr(LocalModel, "_score", full)
@@ -116,8 +116,8 @@ def test_memory_that_never_suffices_is_an_error_that_says_what_to_lower(monkeypa
 
 
 def test_nan_from_the_model_is_reported_and_not_ranked(monkeypatch):
-    def broken(self, strings, budgets):
-        return [np.array([np.nan])] * len(strings), None
+    def broken(self, strings, budgets, *, sharing):
+        return [np.array([np.nan])] * len(strings), Usage()
 
     monkeypatch.setattr(LocalModel, "_score", broken)
     with pytest.raises(EngineError, match="NaN"):

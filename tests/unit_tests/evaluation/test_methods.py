@@ -14,7 +14,7 @@ from tests import recount
 
 GIVEN = {
     "generator", "discriminator_raw", "discriminator", "mutual_information", "self_contrastive", "normalised_product",
-    "er_generator", "er_discriminator", "equilibrium_generator", "equilibrium_discriminator",
+    "er_generator", "er_discriminator", "equilibrium_generator", "equilibrium_discriminator", "informed",
 }  # fmt: skip
 
 
