@@ -1,5 +1,6 @@
 """The errors of this package, under one base class.
 
+```text
 ConsensusError
 ├── InvalidInputError      (also ValueError)    an argument or a line of a file breaks a rule
 │   ├── ContextWindowError                      a prompt with what follows it is longer than the model can read
@@ -16,6 +17,7 @@ ConsensusError
     ├── EngineClosedError                       the engine was closed
     ├── CallCancelledError                      the call was cancelled; nobody waits for its answer
     └── DeadlineExceededError  (also TimeoutError)  the call took longer than its caller allowed
+```
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from langchain_consensus.ranking import Rule, raw_verdict
 
 if TYPE_CHECKING:
     from langchain_consensus.engine.base import Usage
-    from langchain_consensus.ranking import RankedCandidate, Ranking
+    from langchain_consensus.ranking import RankedCandidate, Ranking, SolverEvidence
 
 __all__ = [
     "CandidateResult",
@@ -126,6 +126,11 @@ class SolverResult(_Plain):
     steps: int
     gap: float
 
+    @classmethod
+    def of(cls, evidence: SolverEvidence) -> SolverResult:
+        """The plain form of a game's evidence."""
+        return cls(**{name: getattr(evidence, name) for name in cls.model_fields})
+
 
 class UsageResult(_Plain):
     """Tokens that were read, computed (shared prefixes once) and drawn, projected rows, and forwards."""
@@ -193,12 +198,7 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
             **(_uncertainty(ranking) if ranking.views == "sampled" else {}),
             rule=ranking.rule,
             candidates=tuple(CandidateResult.of(candidate) for candidate in ranking.candidates),
-            solver=SolverResult(
-                name=ranking.solver.name,
-                outcome=ranking.solver.outcome,
-                steps=ranking.solver.steps,
-                gap=ranking.solver.gap,
-            ),
+            solver=SolverResult.of(ranking.solver),
             warnings=ranking.warnings,
             wording=ranking.wording,
             model=ranking.model,

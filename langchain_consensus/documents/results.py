@@ -89,12 +89,7 @@ def _result(found: RankedShortlist, candidate: RankedCandidate, rank: int) -> Do
         scores=dict(candidate.scores),
         rule=ranking.rule,
         agreement=ranking.agreement,
-        solver=SolverResult(
-            name=ranking.solver.name,
-            outcome=ranking.solver.outcome,
-            steps=ranking.solver.steps,
-            gap=ranking.solver.gap,
-        ),
+        solver=SolverResult.of(ranking.solver),
         warnings=ranking.warnings,
         wording=ranking.wording,
         model=ranking.model,

@@ -1,6 +1,7 @@
 """Imports run downward only, and each outside library has its place. Read from the source, nothing is imported."""
 
 import ast
+import re
 import sys
 from functools import cache
 from graphlib import TopologicalSorter
@@ -239,3 +240,15 @@ def test_nothing_imports_in_a_circle():
             graph = {module: {o for o in others if part_of(o) != part_of(module)} for module, others in graph.items()}
         order = list(TopologicalSorter(graph).static_order())  # raises CycleError
         assert len(order) == len(INNER)
+
+
+def test_the_readme_s_picture_shows_every_package_and_no_part_that_is_not_there():
+    readme = (PACKAGE.parent / "README.md").read_text("utf-8")
+    [picture] = [block for block in readme.split("```") if "├── consensus.py" in block]
+    shown = {name.removesuffix(".py") for name in re.findall(r"\b([a-z_]+(?:\.py|(?=/)))", picture)} - {ROOT}
+    assert shown <= set(HEIGHT)
+    assert {path.parent.name for path in PACKAGE.glob("*/__init__.py")} <= shown
+    steps = [picture.index(f"{number}. ") for number in (1, 2, 3, 4, 5)]
+    assert steps == sorted(steps)
+    heights = [HEIGHT[part] for part in ("prompts", "candidates", "views", "ranking", "consensus", "llms")]
+    assert heights == sorted(heights)
