@@ -12,7 +12,7 @@ import os
 import uuid
 import zlib
 from functools import partial
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.errors import InvalidInputError
 
@@ -55,7 +55,7 @@ def unpacked_bytes(path: Path, *, what: str, most: int = MOST_BYTES) -> bytes:
     return _read(partial(gzip.open, path), path, what, most)
 
 
-def _read(opened: Callable[[str], IO[Any]], path: Path, what: str, most: int) -> bytes:
+def _read(opened: Callable[[str], Any], path: Path, what: str, most: int) -> bytes:
     try:
         with opened("rb") as file:
             data: bytes = file.read(most + 1)
