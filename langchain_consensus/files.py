@@ -11,7 +11,8 @@ import json
 import os
 import uuid
 import zlib
-from typing import IO, TYPE_CHECKING, Any, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.errors import InvalidInputError
 
@@ -51,10 +52,10 @@ def read_bytes(path: Path, *, what: str, most: int = MOST_BYTES) -> bytes:
 
 def unpacked_bytes(path: Path, *, what: str, most: int = MOST_BYTES) -> bytes:
     """What is in a file that gzip has packed, as `read_bytes`; no more than `most` bytes of it are unpacked."""
-    return _read(lambda mode: gzip.GzipFile(path, mode), path, what, most)
+    return _read(partial(gzip.open, path), path, what, most)
 
 
-def _read(opened: Callable[[Literal["rb"]], IO[bytes] | gzip.GzipFile], path: Path, what: str, most: int) -> bytes:
+def _read(opened: Callable[[str], Any], path: Path, what: str, most: int) -> bytes:
     try:
         with opened("rb") as file:
             data: bytes = file.read(most + 1)

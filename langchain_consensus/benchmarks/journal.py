@@ -97,11 +97,13 @@ class Journal:
 
     def _append(self, line: Mapping[str, Any]) -> None:
         assert self._path is not None
-        with self._path.open("ab") as file:
+        # Unbuffered: what is left in a buffer after a failure would be written when the file is closed.
+        with self._path.open("ab", buffering=0) as file:
             before = file.tell()
+            rest = memoryview(json.dumps(line).encode() + b"\n")
             try:
-                file.write(json.dumps(line).encode() + b"\n")
-                file.flush()
+                while rest:
+                    rest = rest[file.write(rest) :]
                 os.fsync(file.fileno())
             except OSError:
                 # Half a line in the middle of the file would make all of it unreadable.
