@@ -26,6 +26,11 @@ def timed(work):
     return work(), time.perf_counter() - began
 
 
+def processor_seconds(work):
+    began = time.process_time()
+    return work(), time.process_time() - began
+
+
 def batch(runnable, questions):
     results, seconds = timed(lambda: runnable.batch(questions))
     return results, seconds, [seconds] * len(questions)
@@ -79,14 +84,15 @@ def main(engine, *, callers=16, rounds=5, candidates=4, tokens=8, solver="log_ti
     runnable = llm.ranked()
     seconds = {way: [] for way in ways}
     waits = {way: [] for way in ways}
-    worst = dict.fromkeys(ways, 0.0)
-    batch(runnable, questions_of(900, callers))  # loads, and fills the prefix cache
+    worst, processor = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
+    runnable.batch(questions_of(900, 2))  # loads, and fills the prefix cache
     for number in range(rounds):
         questions = questions_of(number, callers)
         found = {}
         for way in [*ways[number % len(ways) :], *ways[: number % len(ways)]]:
-            found[way], took, each = WAYS[way](runnable, questions)
+            (found[way], took, each), spent = processor_seconds(lambda way=way, q=questions: WAYS[way](runnable, q))
             seconds[way].append(took)
+            processor[way] += spent
             waits[way] += each
         expected = [ConsensusResult.of(one) for one in found["batch"]]
         for way in ways:
@@ -100,7 +106,7 @@ def main(engine, *, callers=16, rounds=5, candidates=4, tokens=8, solver="log_ti
         print(
             f"{way:13s} {rate:7.2f} questions/s, {100 * np.median(share):4.0f}% of the batch (median of rounds; "
             f"{100 * share.min():.0f} to {100 * share.max():.0f}), p50 {np.median(waits[way]):.3f} s, p95 {p95:.3f} s, "
-            f"largest difference {worst[way]:.1e}"
+            f"{processor[way] / rounds:.2f} processor seconds a round, largest difference {worst[way]:.1e}"
         )
     return report
 
