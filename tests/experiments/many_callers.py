@@ -1,6 +1,7 @@
 """16 callers with a question each, against one batch call of the same questions: throughput, waiting times, scores.
 
     python -m tests.experiments.many_callers
+    python -m tests.experiments.many_callers --model wide
     python -m tests.experiments.many_callers --model qwen2.5-coder-0.5b-instruct --rounds 3
 
 Every round has questions of its own and asks them four times: in one batch call, by async callers at once (`asyncio`),
@@ -126,6 +127,17 @@ if __name__ == "__main__":
         from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 
         engine = TransformersEngine.from_model(tiny_model("qwen2"), tiny_tokenizer(), name="tiny random qwen2")
+    elif model == "wide":
+        import torch
+        import transformers
+
+        from tests.unit_tests.engine.tiny_models import VOCABULARY, tiny_tokenizer
+
+        torch.manual_seed(0)
+        shape = {"hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6}
+        config = transformers.Qwen2Config(vocab_size=VOCABULARY, num_key_value_heads=2, eos_token_id=2, **shape)
+        wide = transformers.AutoModelForCausalLM.from_config(config).eval()
+        engine = TransformersEngine.from_model(wide, tiny_tokenizer(), name="random qwen2 of 13 million parameters")
     else:
         engine = TransformersEngine(model)
     main(engine, **given | {"ways": tuple(given["ways"])})
