@@ -55,7 +55,7 @@ async def _tick_with(watch, delays):
         gap = time.monotonic() - last - TICK
         after = delays.seconds()
         waits = {thread: after[thread] - before.get(thread, 0.0) for thread in after}
-        own = waits.pop(threading.current_thread(), 0.0)
+        own = waits.pop(threading.get_native_id(), 0.0)
         waited = max(own, sum(waits.values()))
         watch.ticks += 1
         watch.longest_gap = max(watch.longest_gap, gap)

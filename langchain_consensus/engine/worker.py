@@ -22,6 +22,7 @@ from langchain_consensus.engine.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from concurrent.futures import Future
 
 __all__ = ["Worker", "in_worker"]
 
@@ -40,6 +41,8 @@ class Worker:
         """
         self._threads, self._max_waiting = threads, max_waiting
         self._executor = ThreadPoolExecutor(threads, thread_name_prefix="langchain-consensus")
+        # A thread's start waits until the new thread has run, which an event loop must not.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="langchain-consensus-start")
         self.turns = Turns()
         """Whose turn it is, of the threads."""
         self._mine: set[int] = set()
@@ -63,13 +66,9 @@ class Worker:
             # An event loop inside the worker itself, such as an async handler's: waiting would be for ever.
             return work()
         self._begin()
-        try:
-            future = self._executor.submit(self._taken, work)
-        except BaseException:
-            self._change(in_flight=-1)
-            raise
-        future.add_done_callback(lambda _: self._change(in_flight=-1))
-        return await asyncio.wrap_future(future)
+        starting = self._starter.submit(self._start, work)
+        starting.add_done_callback(self._never_started)
+        return await asyncio.wrap_future(await asyncio.wrap_future(starting))
 
     @contextmanager
     def aside(self) -> Iterator[None]:
@@ -89,13 +88,17 @@ class Worker:
         self._closed = True
         if threading.get_ident() in self._mine:
             return False
-        waiter = threading.Thread(target=self._executor.shutdown, daemon=True)
+        waiter = threading.Thread(target=self._shut_down, daemon=True)
         waiter.start()
         waiter.join(timeout)
         if waiter.is_alive():
             return False
         self._mine.clear()  # another thread may be given the number of one that has ended
         return True
+
+    def _shut_down(self) -> None:
+        self._starter.shutdown()
+        self._executor.shutdown()
 
     def _begin(self) -> None:
         with self._count:
@@ -110,6 +113,15 @@ class Worker:
         with self._count:
             self._in_flight += in_flight
             self._aside += aside
+
+    def _start(self, work: Callable[[], ResultT]) -> Future[ResultT]:
+        future = self._executor.submit(self._taken, work)
+        future.add_done_callback(lambda _: self._change(in_flight=-1))
+        return future
+
+    def _never_started(self, starting: Future[Any]) -> None:
+        if starting.cancelled() or starting.exception() is not None:
+            self._change(in_flight=-1)
 
     def _taken(self, work: Callable[[], ResultT]) -> ResultT:
         self._mine.add(threading.get_ident())

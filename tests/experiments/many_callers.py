@@ -1,6 +1,7 @@
 """16 callers with a question each, against one batch call of the same questions: throughput, waiting times, scores.
 
     python -m tests.experiments.many_callers
+    python -m tests.experiments.many_callers --model wide
     python -m tests.experiments.many_callers --model qwen2.5-coder-0.5b-instruct --rounds 3
 
 Every round has questions of its own and asks them four times: in one batch call, by async callers at once (`asyncio`),
@@ -24,6 +25,11 @@ def questions_of(number, callers):
 def timed(work):
     began = time.perf_counter()
     return work(), time.perf_counter() - began
+
+
+def processor_seconds(work):
+    began = time.process_time()
+    return work(), time.process_time() - began
 
 
 def batch(runnable, questions):
@@ -79,14 +85,15 @@ def main(engine, *, callers=16, rounds=5, candidates=4, tokens=8, solver="log_ti
     runnable = llm.ranked()
     seconds = {way: [] for way in ways}
     waits = {way: [] for way in ways}
-    worst = dict.fromkeys(ways, 0.0)
-    batch(runnable, questions_of(900, callers))  # loads, and fills the prefix cache
+    worst, processor = dict.fromkeys(ways, 0.0), dict.fromkeys(ways, 0.0)
+    runnable.batch(questions_of(900, 2))  # loads, and fills the prefix cache
     for number in range(rounds):
         questions = questions_of(number, callers)
         found = {}
         for way in [*ways[number % len(ways) :], *ways[: number % len(ways)]]:
-            found[way], took, each = WAYS[way](runnable, questions)
+            (found[way], took, each), spent = processor_seconds(lambda way=way, q=questions: WAYS[way](runnable, q))
             seconds[way].append(took)
+            processor[way] += spent
             waits[way] += each
         expected = [ConsensusResult.of(one) for one in found["batch"]]
         for way in ways:
@@ -100,7 +107,7 @@ def main(engine, *, callers=16, rounds=5, candidates=4, tokens=8, solver="log_ti
         print(
             f"{way:13s} {rate:7.2f} questions/s, {100 * np.median(share):4.0f}% of the batch (median of rounds; "
             f"{100 * share.min():.0f} to {100 * share.max():.0f}), p50 {np.median(waits[way]):.3f} s, p95 {p95:.3f} s, "
-            f"largest difference {worst[way]:.1e}"
+            f"{processor[way] / rounds:.2f} processor seconds a round, largest difference {worst[way]:.1e}"
         )
     return report
 
@@ -120,6 +127,17 @@ if __name__ == "__main__":
         from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 
         engine = TransformersEngine.from_model(tiny_model("qwen2"), tiny_tokenizer(), name="tiny random qwen2")
+    elif model == "wide":
+        import torch
+        import transformers
+
+        from tests.unit_tests.engine.tiny_models import VOCABULARY, tiny_tokenizer
+
+        torch.manual_seed(0)
+        shape = {"hidden_size": 384, "intermediate_size": 1024, "num_hidden_layers": 8, "num_attention_heads": 6}
+        config = transformers.Qwen2Config(vocab_size=VOCABULARY, num_key_value_heads=2, eos_token_id=2, **shape)
+        wide = transformers.AutoModelForCausalLM.from_config(config).eval()
+        engine = TransformersEngine.from_model(wide, tiny_tokenizer(), name="random qwen2 of 13 million parameters")
     else:
         engine = TransformersEngine(model)
     main(engine, **given | {"ways": tuple(given["ways"])})

@@ -115,7 +115,7 @@ async def test_the_watchdog_sees_a_block():
 
 async def test_the_watchdog_sees_a_worker_that_keeps_the_global_lock():
     class Engine:
-        worker = Worker()
+        worker = Worker(threads=1)  # a second thread would wait for the global lock too, and its wait be taken off
 
     engine = Engine()
     await in_worker(engine, int)
