@@ -118,12 +118,12 @@ def _informed_weights(batch):
     size = sum(len(answers) for answers, _, _ in batch) / len(batch)
     mass = sum(one for _, _, one in batch) / len(batch)
     total = [[sum(_dot(v[i], v[j]) for _, v, _ in batch) for j in range(4)] for i in range(4)]
-    spread = [(total[i][i] / freedom) ** 0.5 for i in range(4)]
+    spread = [(total[i][i] / max(freedom, 1)) ** 0.5 for i in range(4)]
     used = [1.0 if s > 0 else 0.0 for s in spread]
     r = [[total[i][j] / ((total[i][i] * total[j][j]) ** 0.5 or 1) for j in range(4)] for i in range(4)]
     speaks = [used[0], used[1] * _share(spread[1]), used[2], used[3] * _share(spread[3]) * min(mass / 0.5, 1)]
     plain = max(_dot(speaks[:3], [r[i][3] for i in range(3)]), 0)
-    plain /= sum(speaks[i] * speaks[j] * r[i][j] for i in range(3) for j in range(3))
+    plain /= max(sum(speaks[i] * speaks[j] * r[i][j] for i in range(3) for j in range(3)), 1e-12)
     ridge = [[freedom * r[i][j] + (100 if i == j else 0) for j in range(3)] for i in range(3)]
     right = [freedom * r[i][3] + 100 * plain * speaks[i] for i in range(3)]
     parts = [max(x, 0) * u for x, u in zip(_solved(ridge, right), used, strict=False)]
@@ -160,7 +160,8 @@ def _both(belief):
 
 
 def _unit(parts, r):
-    return [p / sum(a * b * r[i][j] for i, a in enumerate(parts) for j, b in enumerate(parts)) ** 0.5 for p in parts]
+    joint = sum(a * b * r[i][j] for i, a in enumerate(parts) for j, b in enumerate(parts))
+    return [p / max(joint, 1e-12) ** 0.5 for p in parts]
 
 
 def _share(spread):

@@ -79,6 +79,7 @@ def test_a_port_that_is_none_is_refused():
 def test_its_options_have_the_defaults_of_ask():
     ours, theirs = (inspect.signature(command).parameters for command in (play, ask))
     assert set(ours) - set(theirs) == {"port", "browser"}
-    assert set(theirs) - set(ours) == {"question", "context", "rule", "solver", "min_confidence", "as_json"}
+    of_ask = {"question", "context", "rule", "solver", "min_confidence", "anchors", "profile", "max_risk", "as_json"}
+    assert set(theirs) - set(ours) == of_ask
     for name in set(ours) & set(theirs):
         assert ours[name].default == theirs[name].default, name
