@@ -13,10 +13,10 @@ from langchain_consensus.evaluation.stored import read_run, stored_item
 from langchain_consensus.evaluation.wordings import evaluation_wording
 from langchain_consensus.prompts import Question
 from tests.engines import CAPITAL, TableEngine, drawn
+from tests.unit_tests.evaluation.stored_data import settings
 
 CHAT = evaluation_wording("chat_qa")
 BELIEFS = {CAPITAL: {"Canberra": 0.6, "Sydney": 0.3, "Melbourne": 0.1}}
-from tests.unit_tests.evaluation.stored_data import settings
 
 
 def item(*choices, gold=0, answers=()):
