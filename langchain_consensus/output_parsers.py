@@ -174,12 +174,15 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
 
     def _parsed(self, result: ConsensusResult[Any], inner: BaseOutputParser[Any]) -> ConsensusResult[Any]:
         """The best candidate that `inner` can parse; candidates that it cannot are passed over, and that is said."""
-        failures = []
+        failures: list[Exception] = []
         texts = [candidate.text for candidate in result.candidates] or [result.text]
         for place, text in enumerate(texts):
             try:
                 answer = inner.parse(text)
             except OutputParserException as error:
+                failures.append(error)
+                continue
+            except RecursionError as error:  # JSON that a model nested too deeply to be read
                 failures.append(error)
                 continue
             return result.with_choice(place, answer, passed_over="do not parse")

@@ -336,3 +336,8 @@ async def test_a_slow_inner_parser_does_not_block_the_event_loop():
     await asyncio.gather(*(ConsensusOutputParser(inner=Where()).ainvoke("a") for _ in range(3)))
     assert len(seen) == 3
     assert threading.get_ident() not in seen
+
+
+def test_an_answer_that_is_nested_too_deeply_is_one_that_does_not_parse():
+    with pytest.raises(OutputParserException, match="None of the 1 candidates parses"):
+        ConsensusOutputParser(inner=JsonOutputParser()).invoke("[" * 100_000)

@@ -13,6 +13,7 @@ from langchain_consensus.evaluation.stored import read_run, stored_item
 from langchain_consensus.evaluation.wordings import evaluation_wording
 from langchain_consensus.prompts import Question
 from tests.engines import CAPITAL, TableEngine, drawn
+from tests.unit_tests.evaluation.stored_data import settings
 
 CHAT = evaluation_wording("chat_qa")
 BELIEFS = {CAPITAL: {"Canberra": 0.6, "Sydney": 0.3, "Melbourne": 0.1}}
@@ -99,7 +100,7 @@ def test_stored_files_that_are_damaged_are_named_by_line(tmp_path):
     meta.write_text("{}")
     with pytest.raises(InvalidInputError, match="cannot be understood"):
         read_run(path)
-    meta.write_text('{"settings": {}, "notes": {}}')
+    meta.write_text(json.dumps({"settings": settings(), "notes": {}}))
     with pytest.raises(InvalidInputError, match=r"x.jsonl:2: is no stored item \(`id`: Input should be a valid string"):
         read_run(path)
     path.write_text('{"id": "a"}\nx\n')
