@@ -25,10 +25,13 @@ def profiled(method: Method) -> list[Share]:
 
     The profiler slows many small operators down, so that their share is an upper bound.
     """
+    from torch._C._profiler import _ExperimentalConfig
     from torch.profiler import ProfilerActivity, profile
 
+    # The engine works in a thread of its own.
+    everywhere = _ExperimentalConfig(profile_all_threads=True)
     method.prepare()
-    with profile(activities=[ProfilerActivity.CPU], acc_events=True) as found:
+    with profile(activities=[ProfilerActivity.CPU], acc_events=True, experimental_config=everywhere) as found:
         method.run()
     seconds: dict[str, float] = {}
     calls: dict[str, int] = {}

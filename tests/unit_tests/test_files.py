@@ -154,12 +154,15 @@ def test_a_task_file_reads_nothing_outside_its_folder(tmp_path, field, name):
 
 
 def test_nothing_in_the_package_unpickles_or_runs_what_it_reads():
+    # What Ray's actors and their driver send each other is pickled, by Ray as by us; it never is in a file.
+    within_a_cluster = ROOT / "langchain_consensus" / "cli" / "ray_pass.py"
     forbidden = {"pickle", "dill", "cloudpickle", "marshal", "shelve", "joblib", "yaml"}
     for path in sorted((ROOT / "langchain_consensus").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Import | ast.ImportFrom):
                 names = [alias.name for alias in node.names] + [getattr(node, "module", None) or ""]
-                assert not forbidden.intersection(name.split(".")[0] for name in names), path
+                used = forbidden.intersection(name.split(".")[0] for name in names)
+                assert used == ({"pickle"} if path == within_a_cluster and "pickle" in names else set()), path
             if isinstance(node, ast.Call):
                 called = ast.unparse(node.func)
                 assert called not in {"eval", "exec", "compile", "torch.load", "np.load", "numpy.load"}, path
