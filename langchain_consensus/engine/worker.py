@@ -68,7 +68,8 @@ class Worker:
         self._begin()
         starting = self._starter.submit(self._start, work)
         starting.add_done_callback(self._never_started)
-        return await asyncio.wrap_future(await asyncio.wrap_future(starting))
+        started: Future[ResultT] = await asyncio.wrap_future(starting)
+        return await asyncio.wrap_future(started)
 
     @contextmanager
     def aside(self) -> Iterator[None]:
