@@ -1,6 +1,7 @@
 """32 calls at once on one model: the answers of calls in turn, and an event loop that is never blocked."""
 
 import asyncio
+import gc
 import threading
 import time
 
@@ -22,6 +23,15 @@ OPTIONS = {"num_candidates": 3, "max_new_tokens": 3, "top_k": 20, "solver": "log
 @pytest.fixture(scope="module")
 def engine():
     return TransformersEngine.from_model(tiny_model("qwen2"), tiny_tokenizer())
+
+
+@pytest.fixture(autouse=True)
+def _without_the_heap_of_other_tests():
+    """What thousands of earlier tests have left takes the garbage collector a quarter of a second to walk."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 def answers_of(surface, engine):
