@@ -1,6 +1,7 @@
 """`eval` on real weights: an independent script counts its scores alike, and a killed run ends with the same bytes."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,7 +28,8 @@ def evaluate(out, task):
 @pytest.fixture(scope="module")
 def task(tmp_path_factory):
     file = tmp_path_factory.mktemp("task") / "questions.toml"
-    file.write_text(f'name = "questions"\nkind = "choice"\ndata = "{QUESTIONS}"\n')
+    shutil.copy(QUESTIONS, file.parent)
+    file.write_text(f'name = "questions"\nkind = "choice"\ndata = "{QUESTIONS.name}"\n')
     return file
 
 
