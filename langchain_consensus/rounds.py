@@ -145,13 +145,18 @@ class _Asked:
         self._pipeline, self._bounded, self._votes = pipeline, bounded, votes
         self._samples: list[Sample] = []
         self._usage = Usage()
+        self._gathered: Candidates | None = None
 
     def add(self, samples: Sequence[Sample], usage: Usage) -> None:
         self._samples += samples
         self._usage += usage
+        self._gathered = None
 
     def candidates(self) -> Candidates:
-        return self._pipeline.gather(self.question, self._samples, self._usage)
+        if self._gathered is None:
+            self._gathered = self._pipeline.gather(self.question, self._samples, self._usage)
+            self._usage = self._gathered.usage
+        return self._gathered
 
     def needs_more(self, rounds: Rounds, *, left: int) -> bool:
         if not left or (rounds.token_budget is not None and self._usage.sampled_tokens >= rounds.token_budget):
@@ -170,6 +175,7 @@ class _Asked:
         [ranking] = self._pipeline.rank([candidates])
         leader = max(candidates.items, key=lambda one: one.draws)
         if ranking.candidates[0].position != leader.position:
+            self._usage = ranking.usage  # what asking the judge too early took is part of the answer's cost
             return False
         self.ranking = ranking
         return True

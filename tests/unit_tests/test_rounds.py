@@ -128,6 +128,8 @@ def test_a_leader_that_the_judge_does_not_prefer_settles_nothing():
     [found] = asked(Doubting(beliefs), [SURE], rounds=Rounds(sizes=(6, 2), risk=0.2), n=8, temperature=0.5)
     assert found.answer == "that"
     assert sum(one.draws for one in found.candidates) == 8
+    # The ranking that settled nothing is paid for as well: two rounds, two times scoring.
+    assert found.usage.forwards == 2
     [votes] = asked(
         Doubting(beliefs), [SURE], rounds=Rounds(sizes=(6, 2), risk=0.2), n=8, temperature=0.5, rule=Rule.MAJORITY
     )
