@@ -17,8 +17,10 @@ from langchain_consensus.game.game import ConsensusGame, Correctness
 from langchain_consensus.game.gap import best_response, deviation, gap, potential
 from langchain_consensus.game.log_time_flow import LogTimeFlow
 from langchain_consensus.game.outcome import Outcome
+from langchain_consensus.game.panel import Panel
 from langchain_consensus.game.pikl import PiKL
 from langchain_consensus.game.prior import with_prior
+from langchain_consensus.game.several import with_judges
 from langchain_consensus.game.solution import Solution, Trajectory
 from langchain_consensus.game.solver import solve
 
@@ -28,6 +30,7 @@ __all__ = [
     "Equilibrium",
     "LogTimeFlow",
     "Outcome",
+    "Panel",
     "PiKL",
     "Policies",
     "Solution",
@@ -38,5 +41,6 @@ __all__ = [
     "gap",
     "potential",
     "solve",
+    "with_judges",
     "with_prior",
 ]

@@ -5,7 +5,8 @@ With V = 2 the averaged values of the paper reduce to one number for each candid
     verdict  m(y) = mean over time of pi_D(correct | y) - pi_D(incorrect | y)    Q_G(y | v) = 1/4 +- m(y)/4
     contrast r(y) = mean over time of pi_G(y | correct) - pi_G(y | incorrect)    Q_D(correct) - Q_D(incorrect) = r(y)/2
 
-(the 1/4 is the same for all y and cancels in the softmax), and pi_D is a logistic function of its log-odds.
+(the 1/4 is the same for all y and cancels in the softmax), and pi_D is a logistic function of its log-odds. Of several
+judges each answers the same contrast from its own anchor, and the verdict is their weighted mean (`Block.pooled`).
 """
 
 import math
@@ -55,12 +56,12 @@ class Rates:
         )
 
 
-def respond(block: Block, averages: Averages, weights: Weights, generator: FloatArray, verdict: FloatArray) -> None:
-    """Write pi_G to `generator`, `[V, N, B]`, and pi_D(correct) - pi_D(incorrect) to `verdict`, `[N, B]`."""
+def respond(block: Block, averages: Averages, weights: Weights, generator: FloatArray, verdicts: FloatArray) -> None:
+    """Write pi_G to `generator`, `[V, N, B]`, and pi_k(correct) - pi_k(incorrect) to `verdicts`, `[K, N, B]`."""
     generator_exponent(block, averages.verdict, weights, generator)
     softmax(generator)
-    half_log_odds(block, averages.contrast, weights, verdict)
-    np.tanh(verdict, out=verdict)
+    half_log_odds(block, averages.contrast, weights, verdicts)
+    np.tanh(verdicts, out=verdicts)
 
 
 def generator_exponent(block: Block, verdict: FloatArray, weights: Weights, out: FloatArray) -> None:
@@ -73,7 +74,7 @@ def generator_exponent(block: Block, verdict: FloatArray, weights: Weights, out:
 
 
 def half_log_odds(block: Block, contrast: FloatArray, weights: Weights, out: FloatArray) -> None:
-    """Write half the difference of the two brackets of equation (2)."""
+    """Write half the difference of the two brackets of equation (2), `[K, N, B]`, one for each judge."""
     np.multiply(block.log_odds, 0.5 * weights.lambda_discriminator / weights.discriminator, out=out)
     out += contrast * (0.25 / weights.discriminator)
 
@@ -100,9 +101,9 @@ def anchors(block: Block) -> Policies:
 
 
 def logistic(log_odds: FloatArray) -> FloatArray:
-    """Verdict probabilities `[V, N, B]` from log-odds `[N, B]`."""
+    """Verdict probabilities `[K, V, N, B]` from log-odds `[K, N, B]`."""
     with np.errstate(over="ignore"):  # the reciprocal of infinity is the zero that is meant
-        probabilities: FloatArray = 1 / (1 + np.exp(np.stack([log_odds, -log_odds])))
+        probabilities: FloatArray = 1 / (1 + np.exp(np.stack([log_odds, -log_odds], axis=1)))
     return probabilities
 
 
@@ -114,7 +115,7 @@ class Walk:
     time: int
     averages: Averages
     generator: FloatArray  # [V, N, B]
-    verdict: FloatArray  # [N, B]
+    verdicts: FloatArray  # [K, N, B]
 
     @classmethod
     def start(cls, block: Block) -> "Walk":
@@ -122,23 +123,24 @@ class Walk:
         return cls(
             block=block,
             time=1,
-            averages=Averages(verdict=np.zeros_like(block.log_odds), contrast=np.zeros_like(block.log_odds)),
+            averages=Averages(verdict=np.zeros_like(block.log_odds[0]), contrast=np.zeros_like(block.log_odds[0])),
             generator=np.exp(block.log_generator),
-            verdict=np.tanh(0.5 * block.log_odds),
+            verdicts=np.tanh(0.5 * block.log_odds),
         )
 
     def step(self, weights: Weights) -> None:
         """Make update `time`, in place."""
-        generator, verdict, averages = self.generator, self.verdict, self.averages
+        generator, averages = self.generator, self.averages
         # mean(t) = mean(t - 1) + (new - mean(t - 1)) / t
         contrast = generator[1] - generator[0]
         contrast -= averages.contrast
         contrast /= self.time
         averages.contrast += contrast
+        verdict = self.block.pooled(self.verdicts)
         verdict -= averages.verdict
         verdict /= self.time
         averages.verdict += verdict
-        respond(self.block, averages, weights, generator, verdict)
+        respond(self.block, averages, weights, generator, self.verdicts)
         self.time += 1
 
 

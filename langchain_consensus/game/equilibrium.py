@@ -83,7 +83,7 @@ class Equilibrium:
             search.run(path, tolerance=self.tolerance, max_rounds=self.max_rounds, max_steps=max_steps)
         count = np.ones(len(block.sizes), dtype=np.int64)
         if 16 * self.lambda_generator * self.lambda_discriminator <= 1:
-            verdict = search.policies.discriminator[1] - search.policies.discriminator[0]
+            verdict = block.pooled(search.policies.discriminator[:, 1] - search.policies.discriminator[:, 0])
             count = count_equilibria(block, rates, verdict, starts=self.starts, seed=self.seed)
         last = (Snapshot(time=np.inf, policies=search.policies),) if record else ()
         return BlockSolution(

@@ -113,15 +113,15 @@ def _velocity(block: Block, rates: Rates, state: FloatArray, s: float) -> FloatA
     softmax(generator)
     half = np.empty_like(block.log_odds)
     half_log_odds(block, state[1], weights, half)
-    verdict = np.tanh(half)
+    verdicts = np.tanh(half)
 
-    v = np.stack([verdict, generator[1] - generator[0]])
+    v = np.stack([block.pooled(verdicts), generator[1] - generator[0]])
     v -= state
     # The weights w = 1/(eta t) + lambda fall at the rate `decay` in s, where t = exp(s) - 1/2.
     decay = (1 + 0.5 / time) / (rates.eta * time)
     half_step = 0.5 / (time + 1)
     contrast_change = _contrast_change(exponent, generator, v[0], weights, decay)
-    verdict_change = _verdict_change(half, verdict, v[1], weights, decay)
+    verdict_change = block.pooled(_verdict_change(half, verdicts, v[1], weights, decay))
     v *= 1 + half_step
     v[0] -= half_step * verdict_change
     v[1] -= half_step * contrast_change
@@ -143,9 +143,11 @@ def _contrast_change(
     return change
 
 
-def _verdict_change(half: FloatArray, verdict: FloatArray, v: FloatArray, weights: Weights, decay: float) -> FloatArray:
-    # d tanh(u)/ds = (1 - tanh(u)^2) u', with u' = (v/4 + decay u) / w. Overwrites `half`.
+def _verdict_change(
+    half: FloatArray, verdicts: FloatArray, v: FloatArray, weights: Weights, decay: float
+) -> FloatArray:
+    # Of each judge, d tanh(u)/ds = (1 - tanh(u)^2) u', with u' = (v/4 + decay u) / w. Overwrites `half`.
     half *= decay / weights.discriminator
     half += v * (0.25 / weights.discriminator)
-    half *= 1 - verdict**2
+    half *= 1 - verdicts**2
     return half

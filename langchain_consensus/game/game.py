@@ -24,6 +24,7 @@ from langchain_consensus.game.arrays import (
     mask,
     read,
 )
+from langchain_consensus.game.panel import Panel
 
 Scalar = TypeVar("Scalar", bound=np.generic)
 
@@ -47,10 +48,24 @@ class ConsensusGame:
     discriminator_log_anchor: FloatArray  # [B, V, N], each column a distribution over V
     sizes: IntArray  # [B], the number of candidates of each game
     batched: bool
+    panel: Panel | None = None  # several judges, see `with_judges`; their mean is then the discriminator's anchor
 
     def __post_init__(self) -> None:
         for array in (self.generator_log_anchor, self.discriminator_log_anchor, self.sizes):
             array.setflags(write=False)
+
+    @classmethod
+    def of_panel(
+        cls, generator_log_anchor: FloatArray, panel: Panel, *, sizes: IntArray, batched: bool
+    ) -> "ConsensusGame":
+        """The game of a generator and the judges of a panel; `with_judges` checks what it is made of."""
+        return cls(
+            generator_log_anchor=generator_log_anchor,
+            discriminator_log_anchor=panel.pooled_log_anchor,
+            sizes=sizes,
+            batched=batched,
+            panel=panel,
+        )
 
     @classmethod
     def from_log_scores(
@@ -132,8 +147,13 @@ class ConsensusGame:
 
     @property
     def discriminator_anchor(self) -> FloatArray:
-        """pi_D^(1)(v | x, y), in the shape of the input; zero beyond a game's size."""
+        """pi_D^(1)(v | x, y), in the shape of the input; zero beyond a game's size. Of several judges, their mean."""
         return self.shaped(np.exp(self.discriminator_log_anchor))
+
+    @property
+    def judges(self) -> Panel:
+        """The judges, one or several."""
+        return Panel.of_one(self.discriminator_log_anchor) if self.panel is None else self.panel
 
     @property
     def real(self) -> BoolArray:
@@ -152,11 +172,15 @@ class ConsensusGame:
         """One game of the batch, without padding."""
         size = int(self.sizes[index])
         row = range(len(self))[index]
+        panel = self.panel
         return ConsensusGame(
             generator_log_anchor=self.generator_log_anchor[row : row + 1, :, :size],
             discriminator_log_anchor=self.discriminator_log_anchor[row : row + 1, :, :size],
             sizes=self.sizes[row : row + 1],
             batched=False,
+            panel=None
+            if panel is None
+            else Panel(log_anchors=panel.log_anchors[row : row + 1, ..., :size], weights=panel.weights[row : row + 1]),
         )
 
 

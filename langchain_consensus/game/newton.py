@@ -3,12 +3,13 @@
 An equilibrium is a zero of one number for each candidate, the shift c of the discriminator's log-odds (all that its
 policy differs from its anchor by; finite even where the anchor is 0 or 1):
 
-    x = tanh((log-odds + c)/2)        pi_D(correct) - pi_D(incorrect)
+    x = tanh((log-odds + c)/2)        pi_D(correct) - pi_D(incorrect), of several judges their weighted mean
     G_v ~ anchor_v exp(+- x/(4 lambda_G))        the generator's best response to it
     h(c) = (G_correct - G_incorrect)/(2 lambda_D) - c
 
 The derivative of h is K - 1 with K = k (diag(g) - sum_v G_v G_v^T) diag(w), g = G_correct + G_incorrect,
-w = (1 - x^2)/2, k = 1/(8 lambda_G lambda_D): diagonal plus rank two, solved in O(N) by Woodbury's formula.
+w = (1 - x^2)/2 (of several judges the mean of theirs), k = 1/(8 lambda_G lambda_D): diagonal plus rank two, solved in
+O(N) by Woodbury's formula.
 K has the eigenvalues of a symmetric matrix without negative ones, and the flow's are -1 +- sqrt(those of K). So an
 equilibrium is stable, and a strict local maximum of the potential, if and only if all eigenvalues of K are below 1.
 """
@@ -31,6 +32,7 @@ class Point:
 
     shift: FloatArray  # [N, B], c
     verdict: FloatArray  # [N, B], x
+    slope: FloatArray  # [N, B], w
     generator: FloatArray  # [V, N, B], the best response G
     residual: FloatArray  # [N, B], h(c)
 
@@ -45,6 +47,7 @@ class Point:
         return Point(
             shift=np.where(chosen, self.shift, other.shift),
             verdict=np.where(chosen, self.verdict, other.verdict),
+            slope=np.where(chosen, self.slope, other.slope),
             generator=np.where(chosen, self.generator, other.generator),
             residual=np.where(chosen, self.residual, other.residual),
         )
@@ -53,12 +56,13 @@ class Point:
 def evaluate(block: Block, rates: Rates, shift: FloatArray) -> Point:
     """The point with this shift."""
     weights = rates.weights(np.inf)
-    verdict = np.tanh(0.5 * (block.log_odds + shift))
+    verdicts = np.tanh(0.5 * (block.log_odds + shift))
+    verdict, slope = block.pooled(verdicts), block.pooled(0.5 * (1 - verdicts**2))
     generator = np.empty_like(block.log_generator)
     generator_exponent(block, verdict, weights, generator)
     softmax(generator)
     answer = (generator[1] - generator[0]) / (2 * rates.lambda_discriminator)
-    return Point(shift=shift, verdict=verdict, generator=generator, residual=answer - shift)
+    return Point(shift=shift, verdict=verdict, slope=slope, generator=generator, residual=answer - shift)
 
 
 def ascend(block: Block, rates: Rates, point: Point, rounds: int) -> Point:
@@ -106,13 +110,9 @@ def _coupling(rates: Rates) -> float:
     return 1 / (8 * rates.lambda_generator * rates.lambda_discriminator)
 
 
-def _slope(point: Point) -> FloatArray:
-    return 0.5 * (1 - point.verdict**2)
-
-
 def _pivots(point: Point, rates: Rates) -> tuple[FloatArray, FloatArray]:
     # The diagonal of 1 - K without its rank-two part, [N, B], and the 2 x 2 matrix of Woodbury's formula, [2, 2, B].
-    k, w, g = _coupling(rates), _slope(point), point.generator
+    k, w, g = _coupling(rates), point.slope, point.generator
     diagonal = 1 - k * w * (g[0] + g[1])
     diagonal = np.where(np.abs(diagonal) < SMALLEST_PIVOT, SMALLEST_PIVOT, diagonal)
     small = np.array([[_total(k * w * g[i] * g[j] / diagonal) + (i == j) for j in (0, 1)] for i in (0, 1)])
@@ -121,7 +121,7 @@ def _pivots(point: Point, rates: Rates) -> tuple[FloatArray, FloatArray]:
 
 def _newton_step(point: Point, rates: Rates) -> FloatArray:
     # (D + k U W^T) step = h: with a = h/D, step = a - k (U/D) s where (1 + k W^T U/D) s = W^T a.
-    k, w, g = _coupling(rates), _slope(point), point.generator
+    k, w, g = _coupling(rates), point.slope, point.generator
     diagonal, small = _pivots(point, rates)
     plain = point.residual / diagonal
     right = _total(w * g[0] * plain), _total(w * g[1] * plain)

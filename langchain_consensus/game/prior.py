@@ -9,6 +9,7 @@ from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import normalise
 from langchain_consensus.game.arrays import BoolArray, FloatArray
 from langchain_consensus.game.game import ConsensusGame, Correctness
+from langchain_consensus.game.panel import Panel
 
 _C, _I = Correctness.CORRECT, Correctness.INCORRECT
 
@@ -21,10 +22,10 @@ def with_prior(game: ConsensusGame, evidence: Sequence[npt.ArrayLike], *, weight
         pi_G(y | correct)                         becomes proportional to pi_G(y | correct) exp(weight s_G z(y)),
         pi_D(correct | y) / pi_D(incorrect | y)   is multiplied by exp(weight s_D z(y)),
 
-    where s_G and s_D are the standard deviations over the candidates of log pi_G(y | correct) and of the log-odds of
-    pi_D: how far the player's own view tells the candidates apart. So a weight means the same whatever the scale of
-    the model's scores, provided that z has deviation 1. A view that tells nothing apart stays as it is, pi_G(y |
-    incorrect) stays too, and so does every probability of zero.
+    where s_G and s_D (of each judge its own) are the standard deviations over the candidates of log pi_G(y | correct)
+    and of the log-odds of pi_D: how far the player's own view tells the candidates apart. So a weight means the same
+    whatever the scale of the model's scores, provided that z has deviation 1. A view that tells nothing apart stays as
+    it is, pi_G(y | incorrect) stays too, and so does every probability of zero.
 
     Args:
         game: the game, or a batch.
@@ -38,19 +39,26 @@ def with_prior(game: ConsensusGame, evidence: Sequence[npt.ArrayLike], *, weight
         message = f"`weight` is {weight!r}; it must be a finite number of at least 0."
         raise InvalidInputError(message)
     moved = weight * _checked(game, evidence)
-    generator, discriminator = game.generator_log_anchor.copy(), game.discriminator_log_anchor.copy()
-    real = game.real[:, 0]
-    with np.errstate(invalid="ignore"):
-        log_odds = discriminator[:, _C] - discriminator[:, _I]
-    spread_generator, spread_discriminator = _spread(generator[:, _C], real), _spread(log_odds, real)
-    generator[:, _C] += moved * spread_generator
-    discriminator[:, _C] += moved * spread_discriminator
+    generator, judges = game.generator_log_anchor.copy(), game.judges
+    generator[:, _C] += moved * _spread(generator[:, _C], game.real[:, 0])
+    moved_judges = [_judge(game, judges.log_anchors[:, k], moved) for k in range(judges.weights.shape[1])]
+    panel = Panel(log_anchors=np.stack(moved_judges, axis=1), weights=judges.weights)
     return ConsensusGame(
         generator_log_anchor=normalise.over_candidates(generator),
-        discriminator_log_anchor=np.where(game.real, normalise.over_correctness(discriminator), -np.inf),
+        discriminator_log_anchor=moved_judges[0] if game.panel is None else panel.pooled_log_anchor,
         sizes=game.sizes.copy(),
         batched=game.batched,
+        panel=None if game.panel is None else panel,
     )
+
+
+def _judge(game: ConsensusGame, log_anchor: FloatArray, moved: FloatArray) -> FloatArray:
+    """The anchor `[B, V, N]` of one judge, moved by `[B, N]` times its own spread."""
+    with np.errstate(invalid="ignore"):
+        log_odds = log_anchor[:, _C] - log_anchor[:, _I]
+    anchor = log_anchor.copy()
+    anchor[:, _C] += moved * _spread(log_odds, game.real[:, 0])
+    return np.where(game.real, normalise.over_correctness(anchor), -np.inf)
 
 
 def _checked(game: ConsensusGame, evidence: Sequence[npt.ArrayLike]) -> FloatArray:

@@ -36,7 +36,7 @@ class Search:
     rates: Rates
     pending: IntArray  # the games still on their way
     shift: FloatArray  # [N, pending], where they are, see `newton.py`
-    policies: Policies  # [V, N, B], the equilibria, and where the pending games are
+    policies: Policies  # [V, N, B] and [K, V, N, B], the equilibria, and where the pending games are
     outcomes: list[Outcome]  # B
     steps: IntArray  # [B]
     settled: BoolArray  # [B]
@@ -138,7 +138,7 @@ def _shift(now: Policies, rates: Rates) -> FloatArray:
 
 def _distance(one: Policies, other: Policies) -> FloatArray:
     generator = np.abs(one.generator - other.generator).max(axis=(0, 1))
-    discriminator = np.abs(one.discriminator - other.discriminator).max(axis=(0, 1))
+    discriminator = np.abs(one.discriminator - other.discriminator).max(axis=(0, 1, 2))
     distance: FloatArray = np.maximum(generator, discriminator)
     return distance
 

@@ -1,6 +1,6 @@
 """What a solve hands back: policies with their evidence.
 
-`B` games, `V` = 2, `N` candidates, `K` snapshots. Where one game was given, the axis `B` is absent.
+`B` games, `V` = 2, `N` candidates, `T` snapshots, `K` judges. Where one game was given, the axis `B` is absent.
 """
 
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from langchain_consensus.game.outcome import Outcome
 class Trajectory:
     """The policies on the way, for plots: pi^(1), then snapshots about evenly spread in log time, then the result."""
 
-    times: FloatArray  # [K], t of pi^(t); infinite for an equilibrium
-    generator_policy: FloatArray  # [K, B, V, N]
-    discriminator_policy: FloatArray  # [K, B, V, N]
+    times: FloatArray  # [T], t of pi^(t); infinite for an equilibrium
+    generator_policy: FloatArray  # [T, B, V, N]
+    discriminator_policy: FloatArray  # [T, B, V, N], of several judges their weighted mean
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -30,11 +30,12 @@ class Solution:
     game: ConsensusGame
     solver: Solver
     generator_policy: FloatArray  # [B, V, N], rows sum to one over N
-    discriminator_policy: FloatArray  # [B, V, N], columns sum to one over V
+    discriminator_policy: FloatArray  # [B, V, N], columns sum to one over V; of several judges their weighted mean
     outcomes: tuple[Outcome, ...]  # B of them
     steps: IntArray  # [B], updates or integration steps made
     gap: FloatArray  # [B], regularised exploitability, see `gap`
     deviation: FloatArray  # [B], max |policy - best response|
+    judge_policies: FloatArray | None = None  # [B, K, V, N], only of several judges
     trajectory: Trajectory | None = None  # only if `record` was given
     proved_unique: bool | None = None  # the three below: only from `Equilibrium`
     equilibria_found: IntArray | None = None  # [B], a lower bound where uniqueness is not proved
@@ -48,7 +49,8 @@ class Solution:
     @property
     def policies(self) -> Policies:
         """Both policies, as the functions of `gap.py` take them."""
-        return Policies(generator=self.generator_policy, discriminator=self.discriminator_policy)
+        discriminator = self.discriminator_policy if self.judge_policies is None else self.judge_policies
+        return Policies(generator=self.generator_policy, discriminator=discriminator)
 
     def __len__(self) -> int:
         """The number of games, 1 for a single one."""
@@ -69,6 +71,7 @@ class Solution:
             steps=self.steps[index, ...],
             gap=self.gap[index, ...],
             deviation=self.deviation[index, ...],
+            judge_policies=None if self.judge_policies is None else self.judge_policies[index, ..., :size],
             trajectory=None if self.trajectory is None else _one_path(self.trajectory, index, size),
             proved_unique=self.proved_unique,
             equilibria_found=None if self.equilibria_found is None else self.equilibria_found[index, ...],

@@ -11,6 +11,7 @@ from langchain_consensus.game.block import Block, BlockSolution, Policies, Solve
 from langchain_consensus.game.game import ConsensusGame
 from langchain_consensus.game.gap import deviation, gap
 from langchain_consensus.game.outcome import Outcome
+from langchain_consensus.game.panel import pooled
 from langchain_consensus.game.pikl import PiKL
 from langchain_consensus.game.solution import Solution, Trajectory
 
@@ -66,7 +67,7 @@ def _check_whole(name: str, value: int | None, *, least: int) -> None:
 class _Pieces:
     """The batch while its blocks come in."""
 
-    policies: Policies  # [B, V, N]
+    policies: Policies  # [B, V, N] and, of each judge, [B, K, V, N]
     outcomes: list[Outcome]
     steps: IntArray  # [B]
     equilibria_found: IntArray  # [B], 0 where the solver does not say
@@ -103,14 +104,18 @@ class _Pieces:
             "lambda_generator": solver.lambda_generator,
             "lambda_discriminator": solver.lambda_discriminator,
         }
+        of_each = self.policies.discriminator
+        mean = pooled(of_each, game.judges.weights)
         policies = Policies(
-            generator=game.shaped(self.policies.generator), discriminator=game.shaped(self.policies.discriminator)
+            generator=game.shaped(self.policies.generator),
+            discriminator=game.shaped(mean if game.panel is None else of_each),
         )
         return Solution(
             game=game,
             solver=solver,
             generator_policy=policies.generator,
-            discriminator_policy=policies.discriminator,
+            discriminator_policy=game.shaped(mean),
+            judge_policies=None if game.panel is None else policies.discriminator,
             outcomes=tuple(self.outcomes),
             steps=game.shaped(self.steps),
             gap=gap(game, policies, **weights),
@@ -126,7 +131,9 @@ class _Pieces:
             return None
         times = sorted(self.path)
         generator: list[FloatArray] = [game.shaped(self.path[time].generator) for time in times]
-        discriminator: list[FloatArray] = [game.shaped(self.path[time].discriminator) for time in times]
+        discriminator: list[FloatArray] = [
+            game.shaped(pooled(self.path[time].discriminator, game.judges.weights)) for time in times
+        ]
         return Trajectory(
             times=np.array(times), generator_policy=np.stack(generator), discriminator_policy=np.stack(discriminator)
         )
@@ -134,12 +141,13 @@ class _Pieces:
 
 def _put(block: Block, policies: Policies, batch: Policies) -> None:
     block.put(policies.generator, batch.generator)
-    block.put(policies.discriminator, batch.discriminator)
+    for judge, policy in enumerate(policies.discriminator):
+        block.put(policy, batch.discriminator[:, judge])
 
 
 def _zeros(game: ConsensusGame) -> Policies:
-    shape = game.generator_log_anchor.shape
-    return Policies(generator=np.zeros(shape), discriminator=np.zeros(shape))
+    judges = game.judges.log_anchors.shape
+    return Policies(generator=np.zeros(game.generator_log_anchor.shape), discriminator=np.zeros(judges))
 
 
 def _zeros_like(policies: Policies) -> Policies:

@@ -25,7 +25,8 @@ def count_equilibria(
     Args:
         block: the games.
         rates: the constants of the game.
-        known: the verdicts pi_D(correct) - pi_D(incorrect) of an equilibrium of each game, `[N, B]`, counted first.
+        known: the (mean) verdicts pi_D(correct) - pi_D(incorrect) of an equilibrium of each game, `[N, B]`, counted
+            first.
         starts: the number of starts.
         seed: for the random part.
         accuracy: the residual above which a reached point is not counted.
@@ -48,8 +49,8 @@ def count_equilibria(
 def _start(block: Block, rates: Rates, start: int, seed: int) -> FloatArray:
     random = np.random.default_rng([seed, start])
     if start % 2:
-        verdict = random.uniform(-1, 1, size=len(block.log_odds))
-        return np.repeat((2 * np.arctanh(verdict))[:, None], len(block.sizes), axis=1) - block.log_odds
+        verdict = random.uniform(-1, 1, size=block.log_odds.shape[1])
+        return np.repeat((2 * np.arctanh(verdict))[:, None], len(block.sizes), axis=1) - block.pooled(block.log_odds)
     return _sure_pair(block, np.random.default_rng(seed).uniform() + start * GOLDEN) / (2 * rates.lambda_discriminator)
 
 
@@ -58,6 +59,6 @@ def _sure_pair(block: Block, turn: float) -> FloatArray:
     pairs = np.maximum(block.sizes * (block.sizes - 1), 1)
     first, step = np.divmod((pairs * (turn % 1)).astype(np.int64), np.maximum(block.sizes - 1, 1))
     second = (first + 1 + step) % block.sizes
-    candidates = np.arange(len(block.log_odds))[:, None]
+    candidates = np.arange(block.log_odds.shape[1])[:, None]
     contrast: FloatArray = (candidates == first).astype(np.float64) - (candidates == second)
     return contrast
