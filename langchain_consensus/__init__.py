@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         deadline,
     )
     from langchain_consensus.grounding import GroundedAnswer, GroundedAnswering, grounded_qa
+    from langchain_consensus.judges import Judge
     from langchain_consensus.llms import EquilibriumRankingLLM
     from langchain_consensus.meanings import Meanings
     from langchain_consensus.output_parsers import ConsensusOutputParser
@@ -50,6 +51,7 @@ __all__ = [
     "FakeEngine",
     "GroundedAnswer",
     "GroundedAnswering",
+    "Judge",
     "Limits",
     "Meanings",
     "OpenAIChatEngine",
@@ -85,6 +87,7 @@ _HOMES = {
     "FakeEngine": "engine.fake",
     "GroundedAnswer": "grounding",
     "GroundedAnswering": "grounding",
+    "Judge": "judges",
     "Limits": "engine.limits",
     "Meanings": "meanings",
     "OpenAIChatEngine": "engine.openai_chat",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from langchain_consensus import candidates as step_1
+from langchain_consensus import judging as step_2_several
 from langchain_consensus import ranking as step_4
 from langchain_consensus import sampled_views as step_2_sampled
 from langchain_consensus import uncertainty as step_5
@@ -23,9 +24,9 @@ from langchain_consensus.engine.deadline import current_call
 from langchain_consensus.engine.limits import limits_of
 from langchain_consensus.engine.sampler import SamplingEngine, is_sampling, needs_scores
 from langchain_consensus.game import PiKL
+from langchain_consensus.judges import check_judges, wording_for
 from langchain_consensus.meanings import merged_by_meaning
 from langchain_consensus.observation import Step, watched
-from langchain_consensus.prompts import Question, Wording, wording_named
 from langchain_consensus.ranking import Rule
 from langchain_consensus.rounds import asked_in_rounds
 
@@ -37,8 +38,10 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import AnswerKey, Candidates
     from langchain_consensus.engine.base import Sample, SampleResult, Usage
     from langchain_consensus.game import Solver
+    from langchain_consensus.judges import Judge
     from langchain_consensus.meanings import Meanings
     from langchain_consensus.observation import Observer
+    from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import Ranking
     from langchain_consensus.rounds import Rounds
     from langchain_consensus.views import Views
@@ -59,6 +62,7 @@ class Consensus:
         sampling: How candidates are drawn.
         anchors: What the game starts from: the paper's anchors, or `informed` ones; see `calibration`.
         calibration: What labelled questions taught; it takes the place of `anchors` and calibrates the confidence.
+        judges: Who judges beside the model, and what each weighs; see `Judge`. Empty: the model alone.
         answer_key: When two answers are one candidate; see `candidates`.
         meanings: Also makes one candidate of drawn answers that the engine says mean the same; `None` does not ask it.
         rounds: How `ask` spreads the draws over rounds, and when it stops; their sizes replace `sampling.n`. `None`
@@ -73,10 +77,14 @@ class Consensus:
     sampling: SamplingSettings = field(default_factory=SamplingSettings)
     anchors: AnchorChoice = "paper"
     calibration: Profile | None = None
+    judges: tuple[Judge, ...] = ()
     answer_key: AnswerKey | None = None
     meanings: Meanings | None = None
     rounds: Rounds | None = None
     observer: Observer | None = None
+
+    def __post_init__(self) -> None:
+        check_judges(self.judges, engine=self.engine, has_profile=self.calibration is not None)
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
         """Draws candidates for every question and ranks them.
@@ -127,11 +135,16 @@ class Consensus:
         if not batch:
             return []
         current_call().check()
-        limits_of(self.engine).check_candidates(max(sum(item.draws for item in one.items) for one in batch))
+        for engine in (self.engine, *(judge.engine for judge in self.judges)):
+            limits_of(engine).check_candidates(max(sum(item.draws for item in one.items) for one in batch))
         wording, sizes = self.used_wording(), _sizes(batch)
         with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
             views = self._views(wording, batch)
             done(usages=[view.usage for view in views])
+        if self.judges and not is_sampling(self.engine):
+            views = step_2_several.judged(
+                batch, views, self.judges, engine=self.engine, wording=self.wording, observer=self.observer
+            )
         with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
             solved = step_3.solved(batch, views, solver=self.solver, anchors=self.anchors, profile=self.calibration)
             rankings = [
@@ -166,11 +179,7 @@ class Consensus:
 
     def used_wording(self) -> Wording:
         """The wording that is used, with `auto` and names resolved."""
-        if isinstance(self.wording, Wording):
-            return self.wording
-        if self.wording == "auto":
-            return wording_named("chat_qa" if self.engine.is_chat else "qa")
-        return wording_named(self.wording)
+        return wording_for(self.wording, self.engine)
 
 
 def _sizes(batch: Sequence[Candidates]) -> tuple[int, ...]:

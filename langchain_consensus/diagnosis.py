@@ -9,19 +9,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from langchain_consensus.candidates import Candidates
     from langchain_consensus.views import Views
 
-__all__ = ["LEAST_MASS", "LEAST_MATCHED", "LEAST_SPREAD", "Worded", "warnings_of", "warnings_of_documents"]
+__all__ = [
+    "LEAST_MASS",
+    "LEAST_MATCHED",
+    "LEAST_SPREAD",
+    "LEAST_WEIGHT",
+    "Worded",
+    "warnings_of",
+    "warnings_of_documents",
+]
 
 LEAST_MASS = 0.5
 """Probability on the verdict words below which the model is not answering the judge's question."""
 LEAST_SPREAD = 0.1
 """Spread (largest minus smallest, in nats) below which a view says the same of every candidate."""
+LEAST_WEIGHT = 0.05
+"""Weight below which a judge among several hardly counts."""
 LEAST_MATCHED = 0.5
 """Part of the draws under the correct condition below which sampled views rest on few of them."""
 
@@ -61,12 +72,13 @@ def warnings_of(candidates: Candidates, views: Views, wording: Worded) -> tuple[
             "rough; use a wording that lists them ('multiple_choice'), or an `answer_key`."
         )
     mass = float(views.verdict_mass.mean())
-    if mass < LEAST_MASS:
+    if mass < LEAST_MASS and not views.judges:
         low, high = wording.verdicts
         said.append(
             f"The judge is not answering: it puts {mass:.0%} of its probability on {low.strip()!r} and "
             f"{high.strip()!r}; trust the generator's view, or use another wording."
         )
+    said.extend(_of_judges(views))
     if len(candidates.items) == 1:
         said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
         return tuple(said)
@@ -77,6 +89,25 @@ def warnings_of(candidates: Candidates, views: Views, wording: Worded) -> tuple[
             "Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative."
         )
     return tuple(said)
+
+
+def _of_judges(views: Views) -> list[str]:
+    said = []
+    informed = [one for one in views.judges if one.informativeness is not None]
+    if informed and not any(one.informativeness for one in informed):
+        said.append("No judge's verdicts are informative by what this batch shows of them, so the judges weigh alike.")
+        informed = []
+    said.extend(
+        f"The judge {one.name} counts {one.weight:.0%}: by what this batch shows, its verdicts are uninformative; use "
+        "another wording or model for it."
+        for one in informed
+        if one.weight < LEAST_WEIGHT
+    )
+    for one in views.judges:
+        mass = float(np.exp(one.logprobs).sum(axis=0).mean())
+        if mass < LEAST_MASS:
+            said.append(f"The judge {one.name} is not answering: it puts {mass:.0%} of its probability on its words.")
+    return said
 
 
 def _spread(values: NDArray[np.float64]) -> float:

@@ -21,6 +21,7 @@ __all__ = [
     "CandidateResult",
     "ConsensusResult",
     "GeneratorScores",
+    "JudgeResult",
     "SolverResult",
     "StandardErrorsResult",
     "UsageResult",
@@ -68,6 +69,17 @@ class VerdictScores(_Plain):
     incorrect: LogProbability
 
 
+class JudgeResult(_Plain):
+    """What one of several judges says of a candidate: log-probabilities of its two verdict words, in nats."""
+
+    name: str
+    """Its model and its wording."""
+    weight: float
+    """What it weighs beside the others, 0 to 1."""
+    correct: LogProbability
+    incorrect: LogProbability
+
+
 class StandardErrorsResult(_Plain):
     """How far sampled views may be off, in nats: both log-probabilities, and the log-odds of the verdict."""
 
@@ -95,10 +107,14 @@ class CandidateResult(_Plain):
     def confidence(self) -> float:
         """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict."""
         raw = raw_verdict(self.discriminator.correct, self.discriminator.incorrect)
+        if self.judges:
+            raw = sum(one.weight * raw_verdict(one.correct, one.incorrect) for one in self.judges)
         return raw if self.calibrated is None else self.calibrated
 
     errors: StandardErrorsResult | None = None
     """Standard errors of the views, if they were sampled."""
+    judges: tuple[JudgeResult, ...] | None = Field(default=None, exclude_if=lambda judges: judges is None)
+    """Every judge's verdict where there are several, the model itself first; absent where there is one."""
 
     @classmethod
     def of(cls, candidate: RankedCandidate) -> CandidateResult:
@@ -115,6 +131,7 @@ class CandidateResult(_Plain):
             scores=dict(candidate.scores),
             calibrated=candidate.calibrated,
             errors=None if candidate.errors is None else StandardErrorsResult(**asdict(candidate.errors)),
+            judges=tuple(JudgeResult(**asdict(one)) for one in candidate.judges) or None,
         )
 
 

@@ -18,6 +18,7 @@ import numpy as np
 from langchain_consensus.engine.base import ScoreRequest, Usage
 from langchain_consensus.errors import ContextWindowError, NonFiniteScoreError
 from langchain_consensus.game import Correctness
+from langchain_consensus.verdicts import normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,12 +27,13 @@ if TYPE_CHECKING:
 
     from langchain_consensus.candidates import Candidates, Member
     from langchain_consensus.counts import Counts
-    from langchain_consensus.engine.base import ContinuationScores, Engine
+    from langchain_consensus.engine.base import ContinuationScores, Engine, ScoreResult
     from langchain_consensus.prompts import Question, Wording
+    from langchain_consensus.verdicts import Verdicts
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["Views", "normalised", "scored"]
+__all__ = ["Views", "joined", "members_of", "normalised", "scored", "scores_for"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -43,10 +45,14 @@ class Views:
         generator_tokens: `[N]` tokens that the sum is over (the best member's, for a candidate of several strings).
         generator: `[V, N]` the generator's scores: the sums, or the averages, as the wording says.
         verdict_logprobs: `[V, N]` log-probability of each verdict word.
-        discriminator: `[V, N]` log P(v given question, candidate): the two words' probabilities, normalised.
+        discriminator: `[V, N]` log P(v given question, candidate): the two words' probabilities, normalised; of several
+            judges their weighted mean.
         counts: What they were counted from, if the model can only be sampled (see `sampled_views`); then
             `generator_tokens` are 0. `None` for exact views.
         usage: Tokens spent on scoring.
+        member_weights: `[M]` log of each string's part in its candidate, for all strings of the `N` candidates in their
+            order; empty for sampled views.
+        judges: Every judge's verdicts where there are several (see `judging`), the model's own first; else empty.
     """
 
     generator_logprobs: FloatArray
@@ -56,10 +62,12 @@ class Views:
     discriminator: FloatArray
     counts: Counts | None = None
     usage: Usage = field(default_factory=Usage)
+    member_weights: FloatArray = field(default_factory=lambda: np.zeros(0))
+    judges: tuple[Verdicts, ...] = ()
 
     @property
     def verdict_mass(self) -> FloatArray:
-        """`[N]` probability on the two verdict words together; a model with 1% there is not answering."""
+        """`[N]` probability on the model's two verdict words together; with 1% there it is not answering."""
         return np.asarray(np.exp(self.verdict_logprobs).sum(axis=0))
 
     @property
@@ -79,12 +87,6 @@ def _difference(values: FloatArray) -> FloatArray:
     return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
 
 
-def normalised(verdict_logprobs: FloatArray) -> FloatArray:
-    """Log P(v) from the log-probabilities `[..., V, N]` of the verdict words; both stay -inf where neither has any."""
-    mass = np.logaddexp.reduce(verdict_logprobs, axis=-2, keepdims=True)
-    return verdict_logprobs - np.where(mass > -np.inf, mass, 0.0)
-
-
 def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:
     """The views of every question's candidates; one call of the engine for the whole batch.
 
@@ -93,8 +95,23 @@ def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> lis
         NonFiniteScoreError: If the model gives NaN for some; its `places` are those of the questions in the batch.
     """
     requests = [(place, request) for place, one in enumerate(batch) for request in _requests(wording, one)]
+    result = scores_for(engine, batch, requests)
+    scores = iter(result.scores)
+    shares = result.usage.split(len(batch))
+    return [_views(wording, candidates, scores, share) for candidates, share in zip(batch, shares, strict=True)]
+
+
+def scores_for(
+    engine: Engine, batch: Sequence[Candidates], requests: Sequence[tuple[int, ScoreRequest]]
+) -> ScoreResult:
+    """The engine's scores for requests, each with the place of its question in the batch, in one call.
+
+    Raises:
+        ContextWindowError: As `scored`, of the question that is too long.
+        NonFiniteScoreError: As `scored`.
+    """
     try:
-        result = engine.score([request for _, request in requests])
+        return engine.score([request for _, request in requests])
     except ContextWindowError as error:
         too_long = batch[requests[error.place][0]]
         answer = max((one.text for one in too_long.items), key=len)
@@ -104,13 +121,22 @@ def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> lis
         places = tuple(sorted({requests[place][0] for place in error.places}))
         what = ", ".join(f"`question` {batch[place].question.text[:60]!r}" for place in places[:3])
         raise error.about(what, places) from error
-    scores = iter(result.scores)
-    shares = result.usage.split(len(batch))
-    return [_views(wording, candidates, scores, share) for candidates, share in zip(batch, shares, strict=True)]
 
 
-def _members(candidates: Candidates) -> list[Member]:
+def members_of(candidates: Candidates) -> list[Member]:
+    """All strings of all candidates, in their order."""
     return [member for candidate in candidates.items for member in candidate.members]
+
+
+def joined(candidates: Candidates, views: Views, verdicts: FloatArray) -> FloatArray:
+    """`[V, N]` verdicts on the candidates from those on their strings `[V, M]`, weighted as the views' own are."""
+    weighted = np.split(verdicts + views.member_weights, _parts(candidates), axis=1)
+    return np.stack([np.logaddexp.reduce(part, axis=1) for part in weighted], axis=1)
+
+
+def _parts(candidates: Candidates) -> NDArray[np.int64]:
+    """Where one candidate's strings end and the next one's begin, among all strings."""
+    return np.cumsum([len(candidate.members) for candidate in candidates.items])[:-1]
 
 
 def _known(wording: Wording, question: Question, member: Member) -> float | None:
@@ -125,7 +151,7 @@ def _known(wording: Wording, question: Question, member: Member) -> float | None
 
 def _requests(wording: Wording, candidates: Candidates) -> Iterator[ScoreRequest]:
     """The generator's requests (members already scored left out of the correct condition), then the verdicts'."""
-    question, members = candidates.question, _members(candidates)
+    question, members = candidates.question, members_of(candidates)
     unknown = [member for member in members if _known(wording, question, member) is None]
     for correctness, wanted in ((Correctness.INCORRECT, members), (Correctness.CORRECT, unknown)):
         if wanted:
@@ -138,7 +164,7 @@ def _requests(wording: Wording, candidates: Candidates) -> Iterator[ScoreRequest
 
 
 def _views(wording: Wording, candidates: Candidates, scores: Iterator[ContinuationScores], usage: Usage) -> Views:
-    question, members = candidates.question, _members(candidates)
+    question, members = candidates.question, members_of(candidates)
     incorrect = next(scores)
     known = [_known(wording, question, member) for member in members]
     correct = np.array([np.nan if value is None else value for value in known])
@@ -146,7 +172,7 @@ def _views(wording: Wording, candidates: Candidates, scores: Iterator[Continuati
         correct[np.isnan(correct)] = next(scores).logprobs
     logprobs = np.stack([incorrect.logprobs, correct])
     verdicts = np.stack([next(scores).logprobs for _ in members], axis=1)
-    parts = np.cumsum([len(candidate.members) for candidate in candidates.items])[:-1]
+    parts = _parts(candidates)
     merged = [
         _merged(wording, *group)
         for group in zip(
@@ -166,17 +192,21 @@ def _views(wording: Wording, candidates: Candidates, scores: Iterator[Continuati
         verdict_logprobs=words,
         discriminator=normalised(words),
         usage=usage,
+        member_weights=np.concatenate([one[3] for one in merged]),
     )
 
 
 def _merged(
     wording: Wording, logprobs: FloatArray, tokens: NDArray[np.int64], verdicts: FloatArray
-) -> tuple[FloatArray, int, FloatArray]:
-    """One candidate from its members' `[V, M]`, `[M]`, `[V, M]`: its `[V]` log-probability, tokens, `[V]` verdict."""
+) -> tuple[FloatArray, int, FloatArray, FloatArray]:
+    """One candidate from its members' `[V, M]`, `[M]`, `[V, M]`.
+
+    Its `[V]` log-probability, its tokens, its `[V]` verdict, and the members' log-weights in that, `[M]`.
+    """
     correct = logprobs[Correctness.CORRECT]
     best = int(np.argmax(correct / tokens))
     total = logprobs[:, best] if wording.length == "mean" else np.logaddexp.reduce(logprobs, axis=1)
     # Members that the generator gives no probability at all are weighted alike.
     weights = correct if np.isfinite(correct).any() else np.zeros_like(correct)
     weights = weights - np.logaddexp.reduce(weights)
-    return total, int(tokens[best]), np.logaddexp.reduce(verdicts + weights, axis=1)
+    return total, int(tokens[best]), np.logaddexp.reduce(verdicts + weights, axis=1), weights

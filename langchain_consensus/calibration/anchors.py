@@ -10,6 +10,7 @@ import numpy as np
 from langchain_consensus.calibration.evidence import evidence_of
 from langchain_consensus.calibration.informed import InformedAnchors
 from langchain_consensus.calibration.play import played
+from langchain_consensus.calibration.several import solved_by_several
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import ConsensusGame, solve
 
@@ -71,6 +72,8 @@ def solved(
         anchors: What the anchors are made of where there is no profile. Informed ones depend on the whole batch.
         profile: What the views count, from labels.
     """
+    if views[0].judges:
+        return [Solved(solution=one) for one in solved_by_several(batch, views, solver=solver, anchors=anchors)]
     if profile is None and anchors == "paper":
         game = ConsensusGame.from_log_scores(
             generator=[view.generator for view in views], discriminator=[view.discriminator for view in views]

@@ -107,7 +107,7 @@ class InformedAnchors:
         speaks = self._speaks(shown) * used
         proportions = self._proportions(shown, speaks)
         agreed = self._agreement(shown, proportions)
-        trust = min(max(agreed, 0.0) / _PRIOR_AGREEMENT, 1.0) if self.fall_back else 1.0
+        trust = self._trust(agreed)
         side = trust * _unit(shown, proportions) + (1 - trust) * _unit(shown, _ALONE * used[_PLACES])
         sharp = float(np.clip(agreed, _PRIOR_AGREEMENT, _MOST_AGREEMENT)) if self.sharpness else _PRIOR_AGREEMENT
         sharpness = np.sqrt(sharp) / (1 - sharp) * np.sqrt(shown.size)
@@ -118,9 +118,23 @@ class InformedAnchors:
             weights[Feature.VERDICT] = sharpness * used[Feature.VERDICT]
         return Weights(scales=_shrunk_spreads(shown), weights=weights)
 
+    def informativeness(self, evidence: Sequence[Evidence]) -> float:
+        """How much a judge's verdicts say by what a batch shows of them, 0 to 1: what `weights` lets them count.
+
+        1 for a judge who answers, tells the candidates apart, and agrees with the generator's views by a correlation of
+        0.2 or more. Its sharpness is left out: it is for the players beside each other, and not for judges.
+        """
+        shown = moments(evidence)
+        speaks = self._speaks(shown) * (shown.spreads > 0)
+        return float(self._trust(self._agreement(shown, self._proportions(shown, speaks))) * speaks[Feature.VERDICT])
+
     def without(self, **terms: bool) -> InformedAnchors:
         """The rule with some terms off, for ablations."""
         return replace(self, **terms)  # type: ignore[arg-type]
+
+    def _trust(self, agreed: float) -> float:
+        """0 to 1: what is left of the judge and the contrast where the agreement is below 0.2."""
+        return min(max(agreed, 0.0) / _PRIOR_AGREEMENT, 1.0) if self.fall_back else 1.0
 
     def _speaks(self, shown: Moments) -> FloatArray:
         """`[F]` from 0 to 1: how far a view says anything at all."""

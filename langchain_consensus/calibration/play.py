@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from langchain_consensus.calibration.weights import Beliefs, Weights
     from langchain_consensus.game import Solver
 
-__all__ = ["Played", "played"]
+__all__ = ["Played", "played", "tied"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -45,14 +45,14 @@ def played(evidence: Sequence[Evidence], weights: Weights, solver: Solver, *, th
             generator=np.stack([game.generator_anchor for game in games]),
             discriminator=np.stack([game.discriminator_anchor for game in games]),
         )
-        solution = solve(batch, _tied(solver, *weights.lambdas(size)), throw=throw)
+        solution = solve(batch, tied(solver, *weights.lambdas(size)), throw=throw)
         found |= {
             place: Played(beliefs=beliefs[place], solution=solution[number]) for number, place in enumerate(places)
         }
     return [found[place] for place in range(len(evidence))]
 
 
-def _tied(solver: Solver, generator: float, discriminator: float) -> Solver:
+def tied(solver: Solver, generator: float, discriminator: float) -> Solver:
     """The solver with other lambdas; every solver is a dataclass with these two fields."""
     tied: Solver = replace(solver, lambda_generator=generator, lambda_discriminator=discriminator)  # type: ignore[type-var]
     return tied

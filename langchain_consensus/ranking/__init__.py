@@ -1,10 +1,18 @@
 """Step 4: Solution -> Ranking. Every decision rule from the same scores, the chosen order, and the evidence for it."""
 
 from langchain_consensus.ranking.order import ranked
-from langchain_consensus.ranking.record import RankedCandidate, Ranking, SolverEvidence, StandardErrors, raw_verdict
+from langchain_consensus.ranking.record import (
+    JudgeScore,
+    RankedCandidate,
+    Ranking,
+    SolverEvidence,
+    StandardErrors,
+    raw_verdict,
+)
 from langchain_consensus.ranking.rules import Rule, rule_named, scores_of
 
 __all__ = [
+    "JudgeScore",
     "RankedCandidate",
     "Ranking",
     "Rule",

@@ -9,7 +9,7 @@ import numpy as np
 
 from langchain_consensus.diagnosis import warnings_of
 from langchain_consensus.game import Correctness
-from langchain_consensus.ranking.record import RankedCandidate, Ranking, SolverEvidence, StandardErrors
+from langchain_consensus.ranking.record import JudgeScore, RankedCandidate, Ranking, SolverEvidence, StandardErrors
 from langchain_consensus.ranking.rules import Rule, scores_of, sort_scores
 
 if TYPE_CHECKING:
@@ -131,6 +131,15 @@ def _candidate(
         scores={rule: float(values[place]) for rule, values in scores.items()},
         calibrated=calibrated,
         errors=None if views.counts is None else _errors(views.counts, place),
+        judges=tuple(
+            JudgeScore(
+                name=one.name,
+                weight=one.weight,
+                correct=float(one.logprobs[_C, place]),
+                incorrect=float(one.logprobs[_I, place]),
+            )
+            for one in views.judges
+        ),
     )
 
 

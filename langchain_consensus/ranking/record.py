@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from langchain_consensus.prompts import Question
     from langchain_consensus.ranking.rules import Rule
 
-__all__ = ["RankedCandidate", "Ranking", "SolverEvidence", "StandardErrors", "raw_verdict"]
+__all__ = ["JudgeScore", "RankedCandidate", "Ranking", "SolverEvidence", "StandardErrors", "raw_verdict"]
 
 _CERTAIN: Final = 1.96
 """Standard errors that a lead must exceed: 95% of a normal distribution are within so many on either side."""
@@ -48,6 +48,23 @@ class StandardErrors:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class JudgeScore:
+    """What one of several judges says of a candidate.
+
+    Attributes:
+        name: Its model and its wording.
+        weight: What it weighs beside the others, 0 to 1.
+        correct: Log-probability of its verdict word for "correct".
+        incorrect: Log-probability of its verdict word for "incorrect".
+    """
+
+    name: str
+    weight: float
+    correct: float
+    incorrect: float
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class RankedCandidate:
     """A candidate with everything that is known of it.
 
@@ -64,6 +81,7 @@ class RankedCandidate:
         scores: The candidate's score under every rule.
         calibrated: The probability that it is right by the profile that was used; `None` without one.
         errors: Standard errors of these views, if they were sampled.
+        judges: What every judge says where there are several, the model itself first; else empty.
     """
 
     text: str
@@ -78,6 +96,7 @@ class RankedCandidate:
     scores: Mapping[Rule, float]
     calibrated: float | None = None
     errors: StandardErrors | None = None
+    judges: tuple[JudgeScore, ...] = ()
 
     @property
     def confidence(self) -> float:
@@ -86,7 +105,12 @@ class RankedCandidate:
 
     @property
     def verdict(self) -> float:
-        """The judge's raw probability that the answer is correct, from the two verdict words alone."""
+        """The judge's raw probability that the answer is correct, from the two verdict words alone.
+
+        Of several judges the weighted mean of theirs.
+        """
+        if self.judges:
+            return sum(one.weight * raw_verdict(one.correct, one.incorrect) for one in self.judges)
         return raw_verdict(self.verdict_correct, self.verdict_incorrect)
 
     @property

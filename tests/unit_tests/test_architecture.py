@@ -14,16 +14,17 @@ ROOT = "langchain_consensus"
 
 # From the bottom up; a part may import the parts below its own line, and itself where it is a package.
 LAYERS = (
-    ("errors", "identity", "counts"),
+    ("errors", "identity", "counts", "verdicts"),
     ("files",),
     ("prompts",),
     ("engine", "game"),
-    ("candidates", "chat_model_engine"),
+    ("candidates", "chat_model_engine", "judges"),
     ("views",),
     ("meanings", "sampled_views"),
     ("diagnosis",),
     ("ranking", "observation"),
     ("calibration", "rounds", "uncertainty"),
+    ("judging",),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),
