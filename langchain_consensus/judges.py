@@ -50,9 +50,10 @@ class Judge:
         if engine is not None and not callable(getattr(engine, "score", None)):
             msg = f"`engine` of a judge is {engine!r}; it must be an `Engine`, or `None` for the model itself."
             raise InvalidInputError(msg)
-        if isinstance(self.wording, str) and self.wording != "auto":
-            wording_named(self.wording)
-        elif not isinstance(self.wording, str | Wording | None):
+        wording: object = self.wording
+        if isinstance(wording, str):
+            wording_named("qa" if wording == "auto" else wording)
+        elif not isinstance(wording, Wording | None):
             msg = f"`wording` of a judge is {self.wording!r}; it must be a `Wording`, a preset's name or `None`."
             raise InvalidInputError(msg)
         weight = self.weight
@@ -69,9 +70,17 @@ class Judge:
     def describe(self) -> dict[str, Any]:
         """It in plain values, for traces, cache keys and errors; its engine by its recipe, or else by its name."""
         wording = self.wording
+        try:
+            engine = None if self.engine is None else getattr(self.engine, "recipe", None) or self.engine.name
+        except InvalidInputError:
+            engine = None if self.engine is None else self.engine.name
         return {
-            **({} if self.engine is None else {"engine": getattr(self.engine, "recipe", None) or self.engine.name}),
-            **({} if wording is None else {"wording": wording if isinstance(wording, str) else wording.model_dump()}),
+            **({} if engine is None else {"engine": engine}),
+            **(
+                {}
+                if wording is None
+                else {"wording": wording if isinstance(wording, str) else wording.model_dump(mode="json")}
+            ),
             "weight": self.weight,
         }
 

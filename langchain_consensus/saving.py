@@ -31,10 +31,11 @@ def recipe(component: RankingSettings) -> dict[str, Any]:
         msg = f"`answer_key` is the function {name_of(component.answer_key)}; give it again when you load the settings."
         raise InvalidInputError(msg)
     engine = getattr(component.engine, "recipe", None)
-    if engine is None:
-        kind = type(component.engine).__name__
-        msg = f"`engine` is a {kind}; only a `TransformersEngine` of a model id can be made again."
-        raise InvalidInputError(msg)
+    for one in (component.engine, *(judge.engine for judge in component.judges if judge.engine is not None)):
+        if getattr(one, "recipe", None) is None:
+            kind, name = type(one).__name__, "engine" if one is component.engine else "judges"
+            msg = f"`{name}` is a {kind}; only a `TransformersEngine` of a model id can be made again."
+            raise InvalidInputError(msg)
     solver = next((name for name, kind in SOLVERS.items() if type(component.solver) is kind), None)
     if solver is None:
         msg = f"`solver` is a {type(component.solver).__name__}; only {sorted(SOLVERS)} can be made again."
@@ -44,6 +45,7 @@ def recipe(component: RankingSettings) -> dict[str, Any]:
         "wording": component.plain_wording(),
         "rule": component.rule.value,
         "solver": {"name": solver, **asdict(component.solver)},
+        **({"judges": [judge.describe() for judge in component.judges]} if component.judges else {}),
         **({"calibration": component.calibration.model_dump(mode="json")} if component.calibration is not None else {}),
     }
 

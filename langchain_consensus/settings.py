@@ -22,6 +22,7 @@ from langchain_consensus.engine.sampler import check_plain_draws, is_sampling
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.identity import identity, name_of
+from langchain_consensus.judges import Judge, check_judges, judges_of
 from langchain_consensus.meanings import Meanings
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
@@ -152,6 +153,11 @@ class RankingSettings(GameSettings):
 
     It is not called `profile`, as LangChain's chat models have another field of that name.
     """
+    judges: Any = Field(default=(), exclude=True)
+    """Who judges beside the model, as `Judge`s or mappings with their fields: `[{"wording": "agent_answer"}]`.
+
+    An `engine` in a mapping is as `engine` above. With `calibration`, or a model that can only be sampled, refused.
+    """
     answer_key: Any = Field(default=None, exclude=True, repr=False)
     """A function from an answer's text to its key: answers with one key are one candidate."""
 
@@ -187,8 +193,14 @@ class RankingSettings(GameSettings):
     def _read_profile(cls, calibration: object) -> object:
         return read_profile(calibration) if isinstance(calibration, str | PathLike) else calibration
 
+    @field_validator("judges", mode="before")
+    @classmethod
+    def _judges_of_plain_values(cls, judges: object) -> tuple[Judge, ...]:
+        return judges_of(judges, engine_of=cls._check_engine)
+
     @model_validator(mode="after")
     def _check_profile_s_model(self) -> Self:
+        check_judges(self.judges, engine=self.engine, has_profile=self.calibration is not None)
         if self.calibration is not None:
             self.calibration.warn_of_model(self.engine.name)
         return self
@@ -234,6 +246,7 @@ class RankingSettings(GameSettings):
             "answer_key": None if key is None else identity(key) or name_of(key),
             **({"anchors": self.anchors} if self.anchors != "paper" else {}),
             **({"calibration": self.calibration.digest} if self.calibration is not None else {}),
+            **({"judges": [judge.describe() for judge in self.judges]} if self.judges else {}),
         }
 
     def _ranker(self) -> Consensus:
@@ -245,6 +258,7 @@ class RankingSettings(GameSettings):
             solver=self.solver,
             anchors=self.anchors,
             calibration=self.calibration,
+            judges=self.judges,
             answer_key=self.answer_key,
         )
 

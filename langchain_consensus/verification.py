@@ -11,13 +11,18 @@ confidence, and says why; nothing is filled in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import exp
+from dataclasses import dataclass, field
+from math import exp, log
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from langchain_consensus.candidates import given, normalised_text
 from langchain_consensus.consensus import Consensus
-from langchain_consensus.engine.base import Engine, SamplingSettings, ScoreRequest
+from langchain_consensus.engine.base import Engine, SamplingSettings, ScoreRequest, Usage
+from langchain_consensus.judges import Judge as Beside
+from langchain_consensus.judges import wording_for
+from langchain_consensus.judging import asked, shares_of
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.ranking import Rule, raw_verdict
 from langchain_consensus.results import ConsensusResult, UsageResult
@@ -25,6 +30,8 @@ from langchain_consensus.results import ConsensusResult, UsageResult
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
+
+    from numpy.typing import NDArray
 
     from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question, Wording
@@ -82,6 +89,9 @@ class Judge:
         contrast: How other answers are drawn to play against; `None` judges by the raw verdict.
         contrast_by: How the answer is judged against them: by its `verdict` (its log-odds less the mean of theirs), or
             by the `game` (the equilibrium discriminator's policy). The raw verdict counts where nothing else was drawn.
+        beside: Who judges beside it, and what each weighs; see `judges.Judge`. The confidence is the weighted mean of
+            the verdicts of those that answer. One answer alone does not show how informative verdicts are, so without
+            contrast candidates judges that are `informed` weigh alike.
         observer: Is told of every step; see `observation`.
     """
 
@@ -90,6 +100,7 @@ class Judge:
     min_verdict_mass: float = 0.5
     contrast: SamplingSettings | None = None
     contrast_by: Literal["verdict", "game"] = "verdict"
+    beside: tuple[Beside, ...] = ()
     observer: Observer | None = None
 
     def verify(self, question: Question, answer: str) -> Verification:
@@ -106,19 +117,51 @@ class Judge:
         with watched(self.observer, Step(name="scoring", questions=1, candidates=(1,))) as done:
             found = self.engine.score([ScoreRequest(prompt=prompt, continuations=self.wording.verdicts)])
             done(usages=[found.usage])
-        incorrect, correct = (float(one) for one in found.scores[0].logprobs)
+        said = [_Said(wording=self.wording, logprobs=found.scores[0].logprobs), *self._others(question, answer)]
         result = ConsensusResult(
             answer=answer,
             text=answer,
-            confidence=raw_verdict(correct, incorrect),
             wording=self.wording.name,
             model=self.engine.name,
-            usage=UsageResult.of(found.usage),
+            usage=UsageResult.of(sum((one.usage for one in said), found.usage)),
         )
-        return self._checked(result, correct, incorrect)
+        return self._joined(result, said)
+
+    def _others(self, question: Question, answer: str) -> list[_Said]:
+        """What the judges beside this one say."""
+        others = [judge for judge in self.beside if not judge.is_own]
+        if not others:
+            return []
+        with watched(self.observer, Step(name="judging", questions=1, candidates=(1,))) as done:
+            said, usages = asked([given(question, [answer])], others, engine=self.engine, wording=self.wording)
+            done(usages=usages)
+        return [
+            _Said(
+                wording=wording_for(judge.wording or self.wording, judge.engine or self.engine),
+                logprobs=one.members[0][:, 0],
+                usage=usages[0] if place == 0 else Usage(),
+            )
+            for place, (judge, one) in enumerate(zip(others, said, strict=True))
+        ]
+
+    def _joined(self, result: ConsensusResult[Any], said: Sequence[_Said]) -> Verification:
+        """The weighted mean of the judges that answer; without a confidence where none does."""
+        itself = next((judge for judge in self.beside if judge.is_own), Beside())
+        judges = [itself, *(judge for judge in self.beside if not judge.is_own)]
+        weights = shares_of(judges, [None] * len(judges))
+        problems = [one.problem(self.min_verdict_mass) for one in said]
+        heard = [(weight, one) for weight, one, wrong in zip(weights, said, problems, strict=True) if not wrong]
+        total = sum(weight for weight, _ in heard)
+        if not total:
+            return _without(result, next(wrong for wrong in problems if wrong))
+        warnings = tuple(f"One judge was left out: {wrong}." for wrong in problems if wrong)
+        confidence = sum(weight * raw_verdict(one.correct, one.incorrect) for weight, one in heard) / total
+        return Verification(result=result.model_copy(update={"confidence": confidence, "warnings": warnings}))
 
     def _against(self, question: Question, answer: str, settings: SamplingSettings) -> Verification:
-        consensus = Consensus(engine=self.engine, wording=self.wording, sampling=settings, observer=self.observer)
+        consensus = Consensus(
+            engine=self.engine, wording=self.wording, sampling=settings, judges=self.beside, observer=self.observer
+        )
         (drawn,) = consensus.draw([question])
         texts = [answer, *(candidate.text for candidate in drawn.items)]
         (ranking,) = consensus.rank([given(question, texts, answer_key=normalised_text)])
@@ -132,7 +175,7 @@ class Judge:
                 "usage": UsageResult.of(ranking.usage + drawn.usage),
             }
         )
-        return self._checked(result, own.verdict_correct, own.verdict_incorrect)
+        return self._checked(result, own)
 
     def _confidence(self, own: RankedCandidate, others: Sequence[RankedCandidate]) -> float:
         if not others:
@@ -141,25 +184,55 @@ class Judge:
             return own.scores[Rule.ER_DISCRIMINATOR]
         return raw_verdict(_log_odds(own) - sum(map(_log_odds, others)) / len(others), 0.0)
 
-    def _checked(self, result: ConsensusResult[Any], correct: float, incorrect: float) -> Verification:
-        """The verification, without a confidence where the verdict says nothing."""
-        problem = ""
-        if not (correct <= _ROUNDING and incorrect <= _ROUNDING):  # true of a score that is no number, too
-            problem = f"the judge's scores are no log-probabilities: {incorrect} and {correct}"
-        elif (mass := exp(correct) + exp(incorrect)) < self.min_verdict_mass:
+    def _checked(self, result: ConsensusResult[Any], own: RankedCandidate) -> Verification:
+        """The verification, without a confidence where no judge that counts answers."""
+        logprobs = np.array([own.verdict_incorrect, own.verdict_correct])
+        problem = _Said(wording=self.wording, logprobs=logprobs).problem(self.min_verdict_mass)
+        if problem and not any(
+            one.weight > 0 and exp(one.correct) + exp(one.incorrect) >= self.min_verdict_mass for one in own.judges
+        ):
+            return _without(result, problem)
+        return Verification(result=result)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
+class _Said:
+    """One judge's verdict: `[V]` log-probabilities of its words."""
+
+    wording: Wording
+    logprobs: NDArray[np.float64]
+    usage: Usage = field(default_factory=Usage)
+
+    @property
+    def incorrect(self) -> float:
+        return float(self.logprobs[0])
+
+    @property
+    def correct(self) -> float:
+        return float(self.logprobs[1])
+
+    def problem(self, least: float) -> str:
+        """Why it says nothing; empty if it does."""
+        if not (self.correct <= _ROUNDING and self.incorrect <= _ROUNDING):  # true of a score that is no number, too
+            return f"the judge's scores are no log-probabilities: {self.incorrect} and {self.correct}"
+        if (mass := exp(self.correct) + exp(self.incorrect)) < least:
             low, high = (word.strip() for word in self.wording.verdicts)
-            problem = (
+            return (
                 f"the judge is not answering: it puts {mass:.0%} of its probability on {low!r} and {high!r}, and "
-                f"{self.min_verdict_mass:.0%} are asked for"
+                f"{least:.0%} are asked for"
             )
-        if not problem:
-            return Verification(result=result)
-        return Verification(
-            result=result.model_copy(update={"answer": None, "confidence": None, "abstained": True}), problem=problem
-        )
+        return ""
+
+
+def _without(result: ConsensusResult[Any], problem: str) -> Verification:
+    """Without a confidence."""
+    silent = result.model_copy(update={"answer": None, "confidence": None, "abstained": True})
+    return Verification(result=silent, problem=problem)
 
 
 def _log_odds(candidate: RankedCandidate) -> float:
     """Of the verdict; far out they all mean "certain", and are kept finite so that they can be averaged."""
     correct, incorrect = candidate.verdict_correct, candidate.verdict_incorrect
+    if candidate.judges:  # of several, that of their mean
+        correct, incorrect = (log(one) if one else -_CERTAIN for one in (candidate.verdict, 1 - candidate.verdict))
     return 0.0 if correct == incorrect else min(max(correct - incorrect, -_CERTAIN), _CERTAIN)

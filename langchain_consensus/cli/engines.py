@@ -12,6 +12,7 @@ from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED
 from langchain_consensus.engine.openai_engine import OpenAICompatibleEngine
 from langchain_consensus.engine.transformers_engine import TransformersEngine
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.judges import wording_for
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from langchain_consensus.consensus import Consensus
     from langchain_consensus.engine.base import Engine
     from langchain_consensus.engine.sampler import SamplingEngine
+    from langchain_consensus.prompts import Wording
 
 __all__ = ["ServerSettings", "load", "make_engine", "quieten"]
 
@@ -74,7 +76,7 @@ def make_engine(
 
 
 def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
-    """Loads the model, with one line of status on a terminal, and checks that its kind fits the wording.
+    """Loads the model and its judges, with one line of status on a terminal, and checks that their kind fits.
 
     Raises:
         InvalidInputError: If a chat is to be asked of a model without a chat template.
@@ -85,14 +87,21 @@ def load(consensus: Consensus, *, cache_dir: Path | None) -> None:
             engine.check()
         if isinstance(engine, TransformersEngine) and not logs.is_verbose():
             quieten()
-        wording = consensus.used_wording()
-        if wording.kind == "chat" and not engine.is_chat:
-            msg = (
-                f"`wording` is {wording.name!r}, a chat, and {engine.name!r} has no chat template; use 'qa', or leave "
-                "the choice to 'auto'."
-            )
-            raise InvalidInputError(msg)
+        _check_kind(engine, consensus.used_wording())
         engine.token_ids("a")
+        for judge in consensus.judges:
+            judging = judge.engine or engine
+            _check_kind(judging, wording_for(judge.wording or consensus.wording, judging))
+            judging.token_ids("a")
+
+
+def _check_kind(engine: Engine | SamplingEngine, wording: Wording) -> None:
+    if wording.kind == "chat" and not engine.is_chat:
+        msg = (
+            f"`wording` is {wording.name!r}, a chat, and {engine.name!r} has no chat template; use 'qa', or leave "
+            "the choice to 'auto'."
+        )
+        raise InvalidInputError(msg)
 
 
 def _what(engine: Engine | SamplingEngine, cache_dir: Path | None) -> str:

@@ -16,6 +16,7 @@ __all__ = [
     "Context",
     "DeviceMap",
     "Dtype",
+    "Judges",
     "MaxRisk",
     "MinConfidence",
     "Model",
@@ -151,6 +152,17 @@ ProfileFile = Annotated[
         "--profile",
         help="What calibrate learned of this model; in place of --anchors, and the confidence is calibrated.",
         metavar="FILE.json",
+        rich_help_panel=_VIEWS,
+    ),
+]
+Judges = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--judge",
+        help="A further judge: MODEL, MODEL:WORDING, or :WORDING for the same model asked in other words. Repeat it. "
+        "Judges weigh what their verdicts show.",
+        show_default="the model alone",
+        metavar="MODEL[:WORDING]",
         rich_help_panel=_VIEWS,
     ),
 ]

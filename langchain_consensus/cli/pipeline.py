@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 from langchain_consensus.calibration.anchors import anchors_named
 from langchain_consensus.calibration.profile import read_profile
 from langchain_consensus.cli import engines
+from langchain_consensus.cli.judges import judge_written
 from langchain_consensus.consensus import Consensus
 from langchain_consensus.engine.base import SamplingSettings
 from langchain_consensus.errors import ConsensusError, InvalidInputError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from langchain_consensus.engine.base import Engine
     from langchain_consensus.ranking import Ranking
 
 __all__ = ["RunSettings", "check_text", "each_ranked", "shortened"]
@@ -47,6 +49,7 @@ class RunSettings:
     anchors: str = "paper"
     profile: Path | None = None
     max_risk: float | None = None
+    judges: tuple[str, ...] = ()
     server: engines.ServerSettings = field(default_factory=engines.ServerSettings)
 
     def __post_init__(self) -> None:
@@ -67,22 +70,30 @@ class RunSettings:
             msg = f"`min_confidence` is {self.min_confidence!r}; it must be from 0 to 1."
             raise InvalidInputError(msg)
         check_text("model", self.model)
-        engine = engines.make_engine(
-            self.model,
-            dtype=self.dtype,
-            device_map=self.device_map,
-            token_budget=self.token_budget,
-            cache_dir=self.cache_dir,
-            server=self.server,
-        )
+        engine = self._engine(self.model, self.server)
         return Consensus(
             engine=engine,
+            judges=tuple(judge_written(one, make=self._engine_of_judge) for one in self.judges),
             anchors=anchors_named(self.anchors),
             calibration=None if self.profile is None else read_profile(self.profile, model=engine.name),
             wording=self.wording,
             rule=rule_named(self.rule),
             solver=solver_named(self.solver),
             sampling=sampling or SamplingSettings(),
+        )
+
+    def _engine_of_judge(self, model: str) -> Engine | None:
+        """The engine of a judge, always in this process; `None` for the model that generates, if that is here too."""
+        return None if model == self.model and not self.server.base_urls else self._engine(model)
+
+    def _engine(self, model: str, server: engines.ServerSettings | None = None) -> Engine:
+        return engines.make_engine(
+            model,
+            dtype=self.dtype,
+            device_map=self.device_map,
+            token_budget=self.token_budget,
+            cache_dir=self.cache_dir,
+            server=server,
         )
 
 

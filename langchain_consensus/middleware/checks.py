@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import MISSING, Field, fields
 from pathlib import Path
 from string import Formatter
@@ -12,6 +12,7 @@ from langchain_core.language_models import BaseChatModel
 
 from langchain_consensus.calibration.profile import Profile
 from langchain_consensus.errors import InvalidInputError
+from langchain_consensus.judges import Judge
 
 if TYPE_CHECKING:
     from langchain_consensus.middleware.options import Options
@@ -103,6 +104,11 @@ def _rules(options: Options) -> tuple[tuple[str, bool, str], ...]:
             "a `Profile`, a path to one, or `None`",
         ),
         (
+            "judges",
+            isinstance(options.judges, Sequence) and all(isinstance(one, Judge) for one in options.judges),
+            "a sequence of `Judge`s",
+        ),
+        (
             "answer_key",
             options.answer_key is None or callable(options.answer_key),
             "a function or `None`",
@@ -123,6 +129,12 @@ def check_fit(options: Options) -> None:
             raise InvalidInputError(msg)
     if options.mode == "tools" and not options.verify_tools:
         msg = "`mode` is 'tools' and `verify_tools` is empty; name the tools and the confidence that each needs."
+        raise InvalidInputError(msg)
+    if options.mode == "tools" and options.judges:
+        msg = "`judges` is an option of the modes 'verify' and 'select', and the mode is 'tools'; leave it out."
+        raise InvalidInputError(msg)
+    if options.rank_tool_calls and any(judge.wording is not None for judge in options.judges):
+        msg = "`rank_tool_calls` is True and one of `judges` has a wording of its own, which asks about answers alone."
         raise InvalidInputError(msg)
     if options.rank_tool_calls and not options.judge.is_chat:
         msg = f"`rank_tool_calls` is True and the judge {options.judge.name!r} has no chat template that shows tools."

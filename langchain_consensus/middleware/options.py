@@ -20,7 +20,7 @@ from langchain_consensus.settings import solver_named
 from langchain_consensus.verification import Judge
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.language_models import BaseChatModel
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import AnswerKey
     from langchain_consensus.engine import Engine
     from langchain_consensus.game import Solver
+    from langchain_consensus.judges import Judge as Beside
 
 __all__ = ["OptionFields", "Options", "options_of"]
 
@@ -67,6 +68,7 @@ class OptionFields(TypedDict, total=False):
     solver: Solver | str
     anchors: AnchorChoice
     calibration: Profile | Path | str | None
+    judges: Sequence[Beside]
     answer_key: AnswerKey | None
 
 
@@ -117,6 +119,8 @@ class Options:
         solver: `select`: how the game is solved: a solver or its name, as for `ChatEquilibriumRanking`.
         anchors: `select`: what the game starts from, `paper` or `informed`.
         calibration: `select`: a profile, what labelled questions taught, or a path to it; in place of `anchors`.
+        judges: `verify`, `select`: who judges final answers beside `judge`, and what each weighs; see `judges.Judge`.
+            Calls of tools are judged by `judge` alone.
         answer_key: `select`: answers with the same key are one candidate; by default those that differ in case,
             quotes, final punctuation and spacing alone.
     """
@@ -139,6 +143,7 @@ class Options:
     solver: Solver | str = "pikl"
     anchors: AnchorChoice = "paper"
     calibration: Profile | Path | str | None = None
+    judges: Sequence[Beside] = ()
     answer_key: AnswerKey | None = None
     verify_tools: Mapping[str, float] = field(default_factory=dict)
     min_verdict_mass: float = 0.5
@@ -151,6 +156,7 @@ class Options:
         check_fit(self)
         for mapping in ("verify_tools", "draw_settings"):
             object.__setattr__(self, mapping, MappingProxyType(dict(getattr(self, mapping))))
+        object.__setattr__(self, "judges", tuple(self.judges))
         if isinstance(self.calibration, str | Path):
             object.__setattr__(self, "calibration", read_profile(self.calibration))
         if isinstance(self.calibration, Profile):
@@ -168,6 +174,7 @@ class Options:
             solver=solver_named(self.solver) if isinstance(self.solver, str) else self.solver,
             anchors=anchors_named(self.anchors),
             calibration=self.calibration if isinstance(self.calibration, Profile) else None,
+            judges=tuple(self.judges),
             answer_key=self.answer_key or normalised_text,
         )
 
@@ -177,7 +184,12 @@ class Options:
         drawn = SamplingSettings(n=self.contrast_candidates) if self.contrast_candidates else None
         wording, mass = self._named(self.wording, "agent_answer"), self.min_verdict_mass
         return Judge(
-            engine=self.judge, wording=wording, min_verdict_mass=mass, contrast=drawn, contrast_by=self.contrast_by
+            engine=self.judge,
+            wording=wording,
+            min_verdict_mass=mass,
+            contrast=drawn,
+            contrast_by=self.contrast_by,
+            beside=tuple(self.judges),
         )
 
     @property
