@@ -11,7 +11,7 @@ confidence, and says why; nothing is filled in.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from math import exp, log
 from typing import TYPE_CHECKING, Literal
 
@@ -19,20 +19,17 @@ import numpy as np
 
 from langchain_consensus.candidates import given, normalised_text
 from langchain_consensus.consensus import Consensus
-from langchain_consensus.engine.base import Engine, SamplingSettings, ScoreRequest, Usage
-from langchain_consensus.judges import Judge as Beside
-from langchain_consensus.judges import wording_for
-from langchain_consensus.judging import asked, shares_of
+from langchain_consensus.engine.base import Engine, SamplingSettings, ScoreRequest
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.ranking import Rule, raw_verdict
+from langchain_consensus.raw_verdicts import RawVerdict, mean_verdict, said_beside
 from langchain_consensus.results import ConsensusResult, UsageResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from numpy.typing import NDArray
-
+    from langchain_consensus.judges import Judge as Beside
     from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import RankedCandidate
@@ -41,8 +38,6 @@ __all__ = ["Judge", "Verification"]
 
 _CERTAIN = 30.0
 """Log-odds beyond which a verdict is certain for all purposes."""
-_ROUNDING = 1e-3
-"""How far above 0 rounding may lift a log-probability."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -117,46 +112,20 @@ class Judge:
         with watched(self.observer, Step(name="scoring", questions=1, candidates=(1,))) as done:
             found = self.engine.score([ScoreRequest(prompt=prompt, continuations=self.wording.verdicts)])
             done(usages=[found.usage])
-        said = [_Said(wording=self.wording, logprobs=found.scores[0].logprobs), *self._others(question, answer)]
+        own = RawVerdict(wording=self.wording, logprobs=found.scores[0].logprobs)
+        others = said_beside(self, question, answer)
         result = ConsensusResult(
             answer=answer,
             text=answer,
             wording=self.wording.name,
             model=self.engine.name,
-            usage=UsageResult.of(sum((one.usage for one in said), found.usage)),
+            usage=UsageResult.of(sum((one.usage for one in others), found.usage)),
         )
-        return self._joined(result, said)
-
-    def _others(self, question: Question, answer: str) -> list[_Said]:
-        """What the judges beside this one say."""
-        others = [judge for judge in self.beside if not judge.is_own]
-        if not others:
-            return []
-        with watched(self.observer, Step(name="judging", questions=1, candidates=(1,))) as done:
-            said, usages = asked([given(question, [answer])], others, engine=self.engine, wording=self.wording)
-            done(usages=usages)
-        return [
-            _Said(
-                wording=wording_for(judge.wording or self.wording, judge.engine or self.engine),
-                logprobs=one.members[0][:, 0],
-                usage=usages[0] if place == 0 else Usage(),
-            )
-            for place, (judge, one) in enumerate(zip(others, said, strict=True))
-        ]
-
-    def _joined(self, result: ConsensusResult[Any], said: Sequence[_Said]) -> Verification:
-        """The weighted mean of the judges that answer; without a confidence where none does."""
-        itself = next((judge for judge in self.beside if judge.is_own), Beside())
-        judges = [itself, *(judge for judge in self.beside if not judge.is_own)]
-        weights = shares_of(judges, [None] * len(judges))
-        problems = [one.problem(self.min_verdict_mass) for one in said]
-        heard = [(weight, one) for weight, one, wrong in zip(weights, said, problems, strict=True) if not wrong]
-        total = sum(weight for weight, _ in heard)
-        if not total:
-            return _without(result, next(wrong for wrong in problems if wrong))
-        warnings = tuple(f"One judge was left out: {wrong}." for wrong in problems if wrong)
-        confidence = sum(weight * raw_verdict(one.correct, one.incorrect) for weight, one in heard) / total
-        return Verification(result=result.model_copy(update={"confidence": confidence, "warnings": warnings}))
+        mean = mean_verdict(own, others, self.beside, least_mass=self.min_verdict_mass)
+        if mean.confidence is None:
+            return _without(result, mean.problems[0])
+        warnings = tuple(f"One judge was left out: {problem}." for problem in mean.problems)
+        return Verification(result=result.model_copy(update={"confidence": mean.confidence, "warnings": warnings}))
 
     def _against(self, question: Question, answer: str, settings: SamplingSettings) -> Verification:
         consensus = Consensus(
@@ -187,41 +156,12 @@ class Judge:
     def _checked(self, result: ConsensusResult[Any], own: RankedCandidate) -> Verification:
         """The verification, without a confidence where no judge that counts answers."""
         logprobs = np.array([own.verdict_incorrect, own.verdict_correct])
-        problem = _Said(wording=self.wording, logprobs=logprobs).problem(self.min_verdict_mass)
+        problem = RawVerdict(wording=self.wording, logprobs=logprobs).problem(self.min_verdict_mass)
         if problem and not any(
             one.weight > 0 and exp(one.correct) + exp(one.incorrect) >= self.min_verdict_mass for one in own.judges
         ):
             return _without(result, problem)
         return Verification(result=result)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class _Said:
-    """One judge's verdict: `[V]` log-probabilities of its words."""
-
-    wording: Wording
-    logprobs: NDArray[np.float64]
-    usage: Usage = field(default_factory=Usage)
-
-    @property
-    def incorrect(self) -> float:
-        return float(self.logprobs[0])
-
-    @property
-    def correct(self) -> float:
-        return float(self.logprobs[1])
-
-    def problem(self, least: float) -> str:
-        """Why it says nothing; empty if it does."""
-        if not (self.correct <= _ROUNDING and self.incorrect <= _ROUNDING):  # true of a score that is no number, too
-            return f"the judge's scores are no log-probabilities: {self.incorrect} and {self.correct}"
-        if (mass := exp(self.correct) + exp(self.incorrect)) < least:
-            low, high = (word.strip() for word in self.wording.verdicts)
-            return (
-                f"the judge is not answering: it puts {mass:.0%} of its probability on {low!r} and {high!r}, and "
-                f"{least:.0%} are asked for"
-            )
-        return ""
 
 
 def _without(result: ConsensusResult[Any], problem: str) -> Verification:

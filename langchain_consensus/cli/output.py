@@ -137,13 +137,14 @@ def _check_same(path: Path, settings: Mapping[str, Any]) -> None:
         check_format(found.get("format", 1), RESULTS_FORMAT, where=str(meta), remedy=f"To go on, {_FRESH}")
         before = found["settings"]
         different = [name for name in settings if before[name] != settings[name]]
+        different += [name for name in before if name not in settings]
     except InvalidInputError:
         raise
     except (ValueError, KeyError, TypeError, AttributeError):
         msg = f"{meta}: cannot be understood, so {path.name} cannot be continued; {_FRESH}"
         raise InvalidInputError(msg) from None
     if different:
-        changes = ", ".join(f"`{n}` is {shortened(settings[n])} and was {shortened(before[n])}" for n in different)
+        changes = ", ".join(f"`{n}` is {shortened(settings.get(n))} and was {shortened(before[n])}" for n in different)
         msg = f"{path}: was made with other settings: {changes}. Run with the same ones, {_FRESH}"
         raise InvalidInputError(msg)
 

@@ -21,6 +21,12 @@ def report(
     variants: Annotated[
         bool, typer.Option("--variants", help="Also lengths, lambdas and numbers of steps, on the same scores.")
     ] = False,
+    judges: Annotated[
+        bool,
+        typer.Option(
+            "--judges", help="Also the judges of two runs of one task in one game, where the candidates are the same."
+        ),
+    ] = False,
     learned: Annotated[
         bool,
         typer.Option(
@@ -42,6 +48,7 @@ def report(
         baseline=baseline,
         length=length,
         variants=variants,
+        judges=judges,
         learned=learned,
         markdown=markdown,
         plots=plots,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from langchain_consensus.evaluation.classes import Length
     from langchain_consensus.evaluation.stored import StoredItem, StoredRun
 
-__all__ = ["RunComparison", "compared_runs"]
+__all__ = ["RunComparison", "compared_runs", "name_of_run"]
 
 _METHODS = (Method.GENERATOR, Method.DISCRIMINATOR_RAW, Method.NORMALISED_PRODUCT, Method.ER_DISCRIMINATOR)
 
@@ -73,13 +73,14 @@ def _compared(
         differences[method] = Resampled(rows).difference("run", "reference")
     return RunComparison(
         task=run.settings["task"]["name"],
-        name=_name(run),
-        reference=_name(reference),
+        name=name_of_run(run),
+        reference=name_of_run(reference),
         items=len(items),
         accuracies=accuracies,
         differences=differences,
     )
 
 
-def _name(run: StoredRun) -> str:
+def name_of_run(run: StoredRun) -> str:
+    """Its wording and its model."""
     return f"{run.settings['wording']['name']}, {run.settings['model']}"

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["DRAWN_ONLY", "Decisions", "Method", "decided", "decided_by_weights", "method_named", "solved"]
+__all__ = ["DRAWN_ONLY", "Decisions", "Method", "chosen", "decided", "decided_by_weights", "method_named", "solved"]
 
 _I, _C = Correctness.INCORRECT, Correctness.CORRECT
 
@@ -138,7 +138,7 @@ def decided(
     for number, (item, one) in enumerate(zip(items, answers, strict=True)):
         scores = _scores(one, path, end, number, drawn=drawn)
         for method, values in scores.items():
-            place = _best(values, one)
+            place = chosen(values, one)
             found[method].append((bool(one.right[place]), _confidence(values, place)))
         if item.greedy is not None and drawn:
             best = int(np.argmax(one.string_verdict))
@@ -163,7 +163,7 @@ def decided_by_weights(answers: Sequence[Answers], weights: Weights, curve: Curv
     right, confidence = [], []
     for one, seen, game in zip(answers, evidence, played(evidence, weights, LogTimeFlow(), throw=False), strict=True):
         with np.errstate(divide="ignore"):
-            place = _best(np.log(game.solution.discriminator_policy), one)
+            place = chosen(np.log(game.solution.discriminator_policy), one)
         shares = game.beliefs.shares
         found = shares if curve is None else curve.probability(shares, seen.features[Feature.VERDICT])
         right.append(bool(one.right[place]))
@@ -201,7 +201,8 @@ def _weighted_votes(one: Answers) -> FloatArray:
     return np.log(np.bincount(one.owner, weights=weights, minlength=len(one.draws)))
 
 
-def _best(values: FloatArray, one: Answers) -> int:
+def chosen(values: FloatArray, one: Answers) -> int:
+    """The place of the best answer, by scores `[K]` or the odds of log-probabilities `[V, K]`; ties as said above."""
     order_by = _odds(values) if values.ndim == 2 else values
     return min(
         range(len(one.draws)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from langchain_consensus.evaluation.judges import SETTINGS
 from langchain_consensus.evaluation.methods import Method
 
 if TYPE_CHECKING:
@@ -11,10 +12,11 @@ if TYPE_CHECKING:
 
     from langchain_consensus.evaluation.across import RunComparison
     from langchain_consensus.evaluation.comparison import Accuracy, Difference
+    from langchain_consensus.evaluation.judges import JudgesComparison
     from langchain_consensus.evaluation.summary import MetricSummary, RunSummary
     from langchain_consensus.evaluation.variants import Variant
 
-__all__ = ["across_table", "comparison_tables", "variant_table"]
+__all__ = ["across_table", "comparison_tables", "judges_table", "variant_table"]
 
 _SHORT = {
     Method.GENERATOR: "G",
@@ -60,6 +62,20 @@ def across_table(comparisons: Sequence[RunComparison]) -> str:
         for one in comparisons
     ]
     return f"\n## Runs of one task, on the items that both have\n\n{_table(head, rows)}"
+
+
+def judges_table(comparisons: Sequence[JudgesComparison]) -> str:
+    """Judges alone and together; empty without any."""
+    if not comparisons:
+        return ""
+    head = ["task", "first", "second", "n", "informed weights", *SETTINGS]
+    rows = [
+        [one.task, one.first, one.second, str(one.items), " : ".join(f"{weight:.2f}" for weight in one.informed)]
+        + [_accuracy(one.accuracies["first"])]
+        + [f"{100 * one.accuracies[name].value:.1f}: {_difference(one.differences[name])}" for name in SETTINGS[1:]]
+        for one in comparisons
+    ]
+    return f"\n## ER-D with one judge and with two, by the first run's generator\n\n{_table(head, rows)}"
 
 
 def variant_table(summary: RunSummary, variants: Iterable[Variant]) -> str:

@@ -25,6 +25,7 @@ LAYERS = (
     ("ranking", "observation"),
     ("calibration", "rounds", "uncertainty"),
     ("judging",),
+    ("raw_verdicts",),
     ("consensus",),
     ("results", "conversations"),
     ("settings", "verification"),

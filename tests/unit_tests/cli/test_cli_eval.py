@@ -98,6 +98,8 @@ def test_several_tasks_and_wordings_are_one_command(data, tmp_path):
     }  # fmt: skip
     across = run("report", out, columns=400).out.partition("## Runs of one task")[2]
     assert "| arc_easy | chat_words, qwen2.5-coder-1.5b-instruct | chat_qa, qwen2.5-coder-1.5b-instruct | 4 |" in across
+    judges = run("report", out, "--judges", columns=400).out.partition("## ER-D with one judge and with two")[2]
+    assert "| arc_easy | chat_qa, qwen2.5-coder-1.5b-instruct | chat_words, qwen2.5-coder-1.5b-instruct | 4 |" in judges
 
 
 def test_a_model_without_a_chat_template_is_asked_in_plain_text(data, tmp_path):
