@@ -78,6 +78,7 @@ def print_ranking(record: Mapping[str, Any], *, question: str, min_confidence: f
         *(f"! {warning}" for warning in record["warnings"]),
         f"solver   {solver['name']}: {solver['outcome']}, {solver['steps']} steps, gap {_number(solver['gap'], '.1e')}",
         f"model    {record['model']}, wording {record['wording']}",
+        *_judges(record),
         f"tokens   {usage['input_tokens']} asked about, {usage['computed_tokens']} computed, "
         f"{usage['sampled_tokens']} drawn; {cost}",
     )
@@ -99,19 +100,26 @@ def _candidates(record: Mapping[str, Any]) -> Table:
         cells = [
             str(one["count"]),
             _number(one["generator"]["correct"], ".2f"),
-            _verdict(one["discriminator"]),
+            _verdict(one),
             *scores,
         ]
         table.add_row(Text(visible(one["text"])), *cells, style="bold" if place == 0 else "")
     return table
 
 
-def _verdict(words: Mapping[str, float | None]) -> str:
-    """The probability of the word for "correct" among the two."""
-    correct, incorrect = words["correct"], words["incorrect"]
-    if correct is None or incorrect is None:
+def _verdict(candidate: Mapping[str, Any]) -> str:
+    """The probability of the word for "correct" among the two; of several judges the weighted mean."""
+    judges = candidate.get("judges") or [{"weight": 1.0, **candidate["discriminator"]}]
+    if any(one["correct"] is None or one["incorrect"] is None for one in judges):
         return "-"
-    return f"{0.5 + 0.5 * math.tanh((correct - incorrect) / 2):.2f}"
+    mean = sum(one["weight"] * (0.5 + 0.5 * math.tanh((one["correct"] - one["incorrect"]) / 2)) for one in judges)
+    return f"{mean:.2f}"
+
+
+def _judges(record: Mapping[str, Any]) -> list[str]:
+    judges = record["candidates"][0].get("judges") or []
+    weights = ", ".join(f"{one['name']} {one['weight']:.2f}" for one in judges)
+    return [f"judges   {visible(weights)}"] if judges else []
 
 
 def _number(value: float | None, form: str) -> str:

@@ -34,5 +34,6 @@ def as_table(ranking: Ranking) -> str:
     sampled = f", views sampled, lead {ranking.margin:.2g} ± {ranking.margin_error:.2g}" * (ranking.views == "sampled")
     sure = f"confidence {ranking.confidence:.2f}, agreement {ranking.agreement:.2f}{sampled}"
     found = f"{ranking.answer}  (rule {ranking.rule}, {sure})"
-    notes = [f"! {warning}" for warning in ranking.warnings]
+    judges = ", ".join(f"{one.name} {one.weight:.2f}" for one in ranking.candidates[0].judges)
+    notes = [*([f"judges: {judges}"] if judges else []), *(f"! {warning}" for warning in ranking.warnings)]
     return "\n".join([ranking.question.text, f"-> {found}", "", *lines, *notes])

@@ -244,6 +244,14 @@ def test_the_result_keeps_every_verdict_and_says_nothing_of_judges_where_there_i
     assert alone.candidates[0].judges is None
 
 
+def test_a_ranking_shows_itself_with_its_judges():
+    [ranking, _] = Consensus(engine=RecordingEngine(), judges=(Judge(wording="agent_answer"),)).rank(BATCH)
+    assert "judges: fake:chat_qa 0.50, fake:agent_answer 0.50" in str(ranking)
+    assert "judges:" not in str(Consensus(engine=RecordingEngine()).rank(BATCH)[0])
+    page = ranking.to_html()
+    assert "Canberra" in page
+
+
 def test_rounds_ask_the_judges_too():
     from langchain_consensus import Rounds
 

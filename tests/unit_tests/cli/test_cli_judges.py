@@ -63,6 +63,15 @@ def test_ask_and_rank_say_every_verdict():
     assert "judges" not in run("ask", AUSTRALIA, "--json").objects[0]["candidates"][0]
 
 
+def test_what_people_read_names_the_judges_and_shows_their_mean():
+    engine = FakeEngine(CAPITALS)
+    shown = run("rank", AUSTRALIA, "--candidate", "Sydney", "--candidate", "Canberra", "--judge", ":agent_answer")
+    assert "judges   fake:chat_qa 0.50, fake:agent_answer 0.50" in shown.out
+    assert "0.60" in shown.out
+    alone = run("rank", AUSTRALIA, "--candidate", "Sydney", "--candidate", "Canberra", engine=engine)
+    assert "judges" not in alone.out
+
+
 def test_a_file_that_was_ranked_with_other_judges_is_not_continued(tmp_path):
     items = tmp_path / "items.jsonl"
     items.write_text(json.dumps({"id": "1", "question": AUSTRALIA, "choices": ["Sydney", "Canberra"]}) + "\n")
