@@ -4,7 +4,8 @@
 
 Each arrow is one module: `candidates`, `views`, `calibration.anchors` (what the game starts from, then `game`),
 `ranking`. The LangChain surfaces call `ask` or `rank` and translate. Of a model that can only be sampled the views are
-estimated (`sampled_views`), and the ranking says how far its lead may be off (`uncertainty`).
+estimated (`sampled_views`), and the ranking says how far its lead may be off (`uncertainty`). Where others
+judge beside the model, `judging` adds their verdicts to the views.
 """
 
 from __future__ import annotations

@@ -5,19 +5,31 @@ import math
 import numpy as np
 import pytest
 
-from langchain_consensus import Consensus, ConsensusResult, Judge, Limits, Question, Wording, given
+from langchain_consensus import (
+    Consensus,
+    ConsensusResult,
+    Judge,
+    Limits,
+    Question,
+    SamplingSettings,
+    TransformersEngine,
+    Wording,
+    given,
+)
 from langchain_consensus.calibration.informed import InformedAnchors
 from langchain_consensus.calibration.several import evidence_with
 from langchain_consensus.candidates import gathered
-from langchain_consensus.engine import FakeEngine, Usage
+from langchain_consensus.engine import FakeEngine, ScoreRequest, Usage
 from langchain_consensus.engine.deadline import deadline
 from langchain_consensus.errors import ContextWindowError, DeadlineExceededError, InvalidInputError, LimitExceededError
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
 from langchain_consensus.judging import judged, shares_of
 from langchain_consensus.observation import Step
+from langchain_consensus.prompts import wording_named
 from langchain_consensus.ranking import Rule
 from langchain_consensus.views import scored
 from tests.engines import CAPITAL, SUM, RecordingEngine, TableEngine, drawn
+from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 
 QUESTIONS = [Question(text=CAPITAL), Question(text=SUM)]
 SOLVERS = [PiKL(steps=50), LogTimeFlow(), Equilibrium()]
@@ -103,6 +115,19 @@ def test_the_mean_of_two_wordings_by_hand():
     assert [one.correct for one in b.judges] == pytest.approx([math.log(0.5), math.log(0.4)])
     assert (b.verdict_correct, b.verdict_incorrect) == pytest.approx((math.log(0.5), math.log(0.5)))  # the model's own
     assert ranking.answer == "b"
+
+
+@pytest.mark.parametrize("anchors", ["paper", "informed"])
+@pytest.mark.parametrize("solver", SOLVERS, ids=str)
+def test_another_judge_in_the_model_s_place_is_the_game_whose_wording_asks_the_judge_so(anchors, solver):
+    consensus = {"engine": TableEngine(TABLE), "anchors": anchors, "solver": solver}
+    judges = (Judge(weight=0), Judge(wording=OTHER, weight=1))
+    joined = WORDING.model_copy(update={"judge": OTHER.judge, "verdicts": OTHER.verdicts})
+    [one] = Consensus(wording=joined, **consensus).rank([given("q", ["a", "b"])])
+    [other] = Consensus(wording=WORDING, judges=judges, **consensus).rank([given("q", ["a", "b"])])
+    assert one.confidence == pytest.approx(other.confidence, abs=1e-15)
+    for mine, theirs in zip(scores(one), scores(other), strict=True):
+        assert mine == pytest.approx(theirs, abs=1e-12)
 
 
 def test_the_judges_of_one_engine_are_asked_in_one_call_for_the_whole_batch_and_each_engine_apart():
@@ -329,6 +354,21 @@ def test_what_several_judges_do_not_go_with_is_refused_before_anything_is_drawn(
         Consensus(engine=FakeEngine({}), judges=(Judge(), Judge(weight=1)))
     with pytest.raises(InvalidInputError, match="weigh 0 all of them"):
         Consensus(engine=FakeEngine({}), judges=(Judge(weight=0), Judge(wording="qa", weight=0)))
+
+
+def test_a_second_model_and_a_second_wording_judge_what_a_network_drew():
+    engine, other = (
+        TransformersEngine.from_model(tiny_model(kind), tiny_tokenizer(), name=kind) for kind in ("qwen2", "llama_wide")
+    )
+    judges = (Judge(wording="agent_answer"), Judge(engine=other))
+    drawing = SamplingSettings(n=3, max_new_tokens=3)
+    [ranking] = Consensus(engine=engine, judges=judges, sampling=drawing, solver=PiKL(steps=20)).ask(QUESTIONS[:1])
+    best = ranking.candidates[0]
+    assert [one.name for one in best.judges] == ["qwen2:chat_qa", "qwen2:agent_answer", "llama_wide:chat_qa"]
+    wording = wording_named("chat_qa")
+    prompt = wording.discriminator_prompt(QUESTIONS[0], best.text)
+    [alone] = other.score([ScoreRequest(prompt=prompt, continuations=wording.verdicts)]).scores
+    assert [best.judges[2].incorrect, best.judges[2].correct] == pytest.approx(alone.logprobs, abs=1e-4)
 
 
 def test_drawn_answers_are_judged_as_they_were_drawn():
