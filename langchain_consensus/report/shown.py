@@ -105,6 +105,7 @@ class Cost:
 def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
     """The head of the page; below `min_confidence` the answer is withheld."""
     below = min_confidence is not None and ranking.confidence < min_confidence
+    over = "the best rival" if ranking.rivals else "the second candidate"
     margin = f"{ranking.margin:.3f}" if isfinite(ranking.margin) else "none"
     if ranking.views == "sampled":
         margin += f" ± {ranking.margin_error:.3f} from sampling"
@@ -119,11 +120,7 @@ def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
         facts=(
             ("Confidence", percent(ranking.confidence), _meaning(ranking)),
             ("Agreement", f"{ranking.agreement:.2f}", "of the two views before the game, 1 is full"),
-            (
-                "Margin",
-                margin,
-                f"over the {'best rival' if ranking.rivals else 'second candidate'}, by {RULES[ranking.rule]}",
-            ),
+            ("Margin", margin, f"over {over}, by {RULES[ranking.rule]}"),
         ),
     )
 

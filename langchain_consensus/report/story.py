@@ -57,9 +57,9 @@ def _beside(ranking: Ranking) -> str:
 
 def _against(ranking: Ranking) -> str:
     rival, verdict = quoted(ranking.rivals[0].text), percent(ranking.candidates[0].verdict)
-    found = "It has the better score" if ranking.confidence >= _EVEN else "The rival has the better score"
+    best = "a rival has the better score" if ranking.confidence < _EVEN else "no rival has a better score"
     return (
-        f"The answer is {quoted(ranking.answer)}. {found} by the rule `{ranking.rule}`, which gives it "
+        f"The answer is {quoted(ranking.answer)}; by the rule `{ranking.rule}` {best}. The rule gives the answer "
         f"{percent(ranking.confidence)} against its best rival, {rival}. The judge's raw verdict on it is {verdict}."
     )
 
