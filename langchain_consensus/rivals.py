@@ -15,7 +15,7 @@ from langchain_consensus.engine.base import Usage
 from langchain_consensus.engine.deadline import current_call
 from langchain_consensus.engine.limits import limits_of
 from langchain_consensus.engine.sampler import is_sampling
-from langchain_consensus.errors import EngineError, InvalidInputError
+from langchain_consensus.errors import EngineError, InvalidInputError, NonFiniteScoreError
 from langchain_consensus.game import Correctness
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import wording_named
@@ -129,6 +129,7 @@ def with_rivals(pipeline: Asking, batch: Sequence[Candidates]) -> list[Candidate
     stays as it is.
 
     Raises:
+        NonFiniteScoreError: If the model gives NaN for some; its `places` are those of the questions in the batch.
         LimitExceededError: If an answer's draws and the rivals are more candidates than the engine's limit.
         DeadlineExceededError: If the time of a `deadline` around the call is over.
     """
@@ -141,8 +142,8 @@ def with_rivals(pipeline: Asking, batch: Sequence[Candidates]) -> list[Candidate
     with watched(pipeline.observer, Step(name="rivals", questions=len(batch))) as done:
         for attempt in range(RIVAL_ATTEMPTS):
             current_call().check()
-            tried = _tried(pipeline, [found[place] for place in waiting], attempt)
-            found = [dict(zip(waiting, tried, strict=True)).get(place, one) for place, one in enumerate(found)]
+            for place, one in zip(waiting, _tried(pipeline, found, waiting, attempt), strict=True):
+                found[place] = one
             waiting = [place for place in waiting if len(found[place].items) == 1]
             if not waiting:
                 break
@@ -151,14 +152,18 @@ def with_rivals(pipeline: Asking, batch: Sequence[Candidates]) -> list[Candidate
     return found
 
 
-def _tried(pipeline: Asking, batch: Sequence[Candidates], attempt: int) -> list[Candidates]:
-    """Lone candidates after one more call for rivals; a rival that means the same as the answer is none."""
+def _tried(pipeline: Asking, found: Sequence[Candidates], waiting: Sequence[int], attempt: int) -> list[Candidates]:
+    """Those at `waiting` after one more call for rivals; a rival that means the same as the answer is none."""
+    batch = [found[place] for place in waiting]
     settings, n = pipeline.sampling, pipeline.rivals
     settings = replace(settings, n=n, first=attempt * n, temperature=settings.temperature or _FIRST_TEMPERATURE)
     if is_sampling(pipeline.engine):  # its draws are the model's own
         settings = replace(settings, temperature=1.0, top_p=1.0, top_k=0, min_p=0.0)
     questions = [one.question for one in batch]
-    result = drawn(pipeline.engine, pipeline.used_wording(), questions, settings, Correctness.INCORRECT)
+    try:
+        result = drawn(pipeline.engine, pipeline.used_wording(), questions, settings, Correctness.INCORRECT)
+    except NonFiniteScoreError as error:
+        raise NonFiniteScoreError(str(error), tuple(waiting[place] for place in error.places)) from error
     shares = result.usage.split(len(batch))
     beside = [
         _beside(pipeline.answer_key, replace(one, usage=one.usage + share), samples, has_form=bool(settings.grammar))

@@ -13,7 +13,7 @@ from langchain_consensus.calibration import Profile
 from langchain_consensus.engine import ContinuationScores, Limits, SampleResult, ScoreResult, Usage
 from langchain_consensus.engine.deadline import deadline
 from langchain_consensus.engine.grammar import JsonForm
-from langchain_consensus.errors import DeadlineExceededError, InvalidInputError, LimitExceededError
+from langchain_consensus.errors import DeadlineExceededError, InvalidInputError, LimitExceededError, NonFiniteScoreError
 from langchain_consensus.game import PiKL
 from langchain_consensus.observation import Step
 from langchain_consensus.prompts import wording_named
@@ -318,6 +318,20 @@ def test_a_deadline_holds_between_attempts():
     with pytest.raises(DeadlineExceededError), deadline(0.04):
         pipeline(engine, rivals=1).rank([given(ASKED, ["Canberra"])])
     assert len(engine.asked_for_rivals) == 1
+
+
+def test_a_question_without_numbers_is_named_by_its_place_in_the_whole_batch():
+    class Broken(TwoFaced):
+        def sample(self, prompts, settings):
+            if is_incorrect(prompts[0]):
+                msg = "no number"
+                raise NonFiniteScoreError(msg, (1,))
+            return super().sample(prompts, settings)
+
+    batch = [given(ASKED, ["Canberra"]), given(OPEN, ["Ann", "Bob"]), given(OTHER, ["four"])]
+    with pytest.raises(NonFiniteScoreError, match="`question` 'What is two and two") as caught:
+        pipeline(Broken()).rank(batch)
+    assert caught.value.places == (2,)
 
 
 # --- what it cannot be joined with ---
