@@ -97,10 +97,13 @@ class CandidateResult(_Plain):
 
     @property
     def confidence(self) -> float:
-        """The probability, 0 to 1, that it is right: against rivals, or the profile's, or the raw verdict."""
-        if self.against_rivals is not None:
-            return self.against_rivals
+        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict.
+
+        Against rivals it is that verdict or `against_rivals`, whichever is lower.
+        """
         raw = raw_verdict(self.discriminator.correct, self.discriminator.incorrect)
+        if self.against_rivals is not None:
+            return min(raw, self.against_rivals)
         return raw if self.calibrated is None else self.calibrated
 
     errors: StandardErrorsResult | None = None
@@ -170,8 +173,8 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     confidence: float | None = None
     """The probability, 0 to 1, that the best candidate is correct; `None` where it is unknown.
 
-    With a profile calibrated on labelled questions, else the judge's raw verdict; with rivals the probability that the
-    rule gives to the answer against the best of them.
+    With a profile calibrated on labelled questions, else the judge's raw verdict; with rivals at most the probability
+    that the rule gives to the answer against the best of them.
     """
     agreement: float | None = None
     """How much of their probability the two views put on the same candidates before the game, 0 to 1."""

@@ -4,7 +4,7 @@ One answer alone makes no game: with a single candidate the paper's discriminato
 raw verdict decides, the probabilities of the two verdict words. With contrast candidates, which the judge draws itself,
 there are two more ways. The verdict can be read relative to theirs, as a judge is more generous with some questions
 than with others; or all of them play the game, and the equilibrium discriminator decides. With rivals, which the judge
-draws as incorrect answers, the rule of `ranking.against` decides.
+draws as incorrect answers, the rule of `ranking.against` may lower it.
 
 A judge that cannot answer (hardly any probability on the verdict words, or a score that is no number) gives no
 confidence, and says why; nothing is filled in.

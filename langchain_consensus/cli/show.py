@@ -63,8 +63,8 @@ def print_ranking(record: Mapping[str, Any], *, question: str, min_confidence: f
         cost: What else shall stand beside the tokens.
     """
     best, confidence = visible(record["text"]), record["confidence"]
-    rivals = sum(one["is_rival"] for one in record["candidates"])
-    against = f" against {rivals} rivals" if rivals else ""
+    share = record["candidates"][0]["against_rivals"]
+    against = "" if share is None else f", {share:.2f} against the best rival"
     evidence = f"rule {record['rule']}, confidence {confidence:.2f}{against}, agreement {record['agreement']:.2f}"
     if record.get("views") == "sampled":
         lead, error = _number(record["margin"], ".2g"), _number(record["margin_error"], ".2g")

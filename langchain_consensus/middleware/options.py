@@ -111,7 +111,7 @@ class Options:
         contrast_by: `verify`: how: `verdict` reads the answer's verdict relative to theirs, `game` lets all of them
             play, and takes the equilibrium discriminator's policy.
         rivals: `verify`: how many incorrect answers the judge draws to compare the answer with, in place of
-            `contrast_candidates`; the confidence is then the answer's against the best of them.
+            `contrast_candidates`; the confidence is then at most that of the answer against the best of them.
         num_candidates: `select`: how many replies are drawn.
         draw_settings: `select`: options of the model's calls for every reply after the first, such as
             `{"temperature": 0.8}` for a model that is otherwise greedy and would say the same again.

@@ -1,7 +1,8 @@
 """The rule for a lone answer with rivals, which were drawn as incorrect answers (see `rivals`): it stays the answer.
 
-Its confidence is the probability that the ranking's rule gives to it against its best rival, if exactly one of the two
-is right. So it is below one half exactly where a rival has the better score, and then the ranking warns of it.
+Its confidence is the lower of two numbers: the judge's raw verdict on it, and the probability that the ranking's rule
+gives to it against its best rival, if exactly one of the two is right. So rivals only take confidence away, and it is
+below one half wherever a rival has the better score; then the ranking warns as well.
 """
 
 from __future__ import annotations
@@ -42,11 +43,12 @@ def decided(ranking: Ranking, *, rivals: int) -> Ranking:
     [answer] = [one for one in ranking.candidates if not one.is_rival]
     best = found[0]
     probability = probability_against(ranking, answer.position, best.position)
+    compared = replace(answer, against_rivals=probability)
     first, second = answer.scores[ranking.rule], best.scores[ranking.rule]
     return replace(
         ranking,
-        candidates=(replace(answer, against_rivals=probability), *found),
-        confidence=probability,
+        candidates=(compared, *found),
+        confidence=compared.confidence,
         margin=0.0 if first == second else first - second,
         warnings=(*ranking.warnings, *([_preferred(best.text, ranking.rule)] if probability < _EVEN else [])),
     )

@@ -85,9 +85,12 @@ class RankedCandidate:
 
     @property
     def confidence(self) -> float:
-        """The probability, 0 to 1, that it is right: against rivals, or the profile's, or the raw verdict."""
+        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict.
+
+        Against rivals it is that verdict or `against_rivals`, whichever is lower.
+        """
         if self.against_rivals is not None:
-            return self.against_rivals
+            return min(self.verdict, self.against_rivals)
         return self.verdict if self.calibrated is None else self.calibrated
 
     @property
@@ -121,8 +124,8 @@ class Ranking:
             then to the one that came first. Rivals stand behind the answer, whatever their scores.
         rule: By which score they are ordered.
         confidence: The probability, 0 to 1, that the best candidate is correct: with a profile calibrated on labelled
-            questions, else the judge's raw verdict, which is not calibrated. With rivals the probability that the rule
-            gives to the answer against the best of them; see `rivals`.
+            questions, else the judge's raw verdict, which is not calibrated. With rivals at most the probability that
+            the rule gives to the answer against the best of them.
         agreement: How much of their probability the two views put on the same candidates before the game: 1 minus the
             total variation distance of the anchors, both as distributions over the candidates; 1 if they agree.
         margin: How far the best candidate's score is above the second's; infinite for a single candidate, negative

@@ -31,8 +31,9 @@ def as_table(ranking: Ranking) -> str:
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
         for row in (head, *rows)
     ]
+    best = ranking.candidates[0]
     sampled = f", views sampled, lead {ranking.margin:.2g} ± {ranking.margin_error:.2g}" * (ranking.views == "sampled")
-    against = f" against {len(ranking.rivals)} rivals" * bool(ranking.rivals)
+    against = "" if best.against_rivals is None else f", {best.against_rivals:.2f} against the best rival"
     sure = f"confidence {ranking.confidence:.2f}{against}, agreement {ranking.agreement:.2f}{sampled}"
     found = f"{ranking.answer}  (rule {ranking.rule}, {sure})"
     notes = [f"! {warning}" for warning in ranking.warnings]

@@ -105,6 +105,7 @@ class Cost:
 def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
     """The head of the page; below `min_confidence` the answer is withheld."""
     below = min_confidence is not None and ranking.confidence < min_confidence
+    share = ranking.candidates[0].against_rivals
     over = "the best rival" if ranking.rivals else "the second candidate"
     margin = f"{ranking.margin:.3f}" if isfinite(ranking.margin) else "none"
     if ranking.views == "sampled":
@@ -121,6 +122,7 @@ def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
             ("Confidence", percent(ranking.confidence), _meaning(ranking)),
             ("Agreement", f"{ranking.agreement:.2f}", "of the two views before the game, 1 is full"),
             ("Margin", margin, f"over {over}, by {RULES[ranking.rule]}"),
+            *(() if share is None else (("Against the best rival", percent(share), "if one of the two is right"),)),
         ),
     )
 
@@ -211,7 +213,7 @@ def _row(one: RankedCandidate, place: int, drawn: bool) -> Row:  # noqa: FBT001 
 def _meaning(ranking: Ranking) -> str:
     """What the confidence is."""
     if ranking.rivals:
-        return f"against its best rival, by {RULES[ranking.rule]}, not calibrated"
+        return "the judge's own verdict on it or what the rule gives it against rivals, the lower one; not calibrated"
     calibrated = ranking.profile is not None
     return "the probability that it is right, by the profile" if calibrated else _VERDICT
 

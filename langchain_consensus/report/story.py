@@ -57,10 +57,12 @@ def _beside(ranking: Ranking) -> str:
 
 def _against(ranking: Ranking) -> str:
     rival, verdict = quoted(ranking.rivals[0].text), percent(ranking.candidates[0].verdict)
-    best = "a rival has the better score" if ranking.confidence < _EVEN else "no rival has a better score"
+    share = ranking.candidates[0].against_rivals or 0.0
+    best = "a rival has the better score" if share < _EVEN else "no rival has a better score"
     return (
         f"The answer is {quoted(ranking.answer)}; by the rule `{ranking.rule}` {best}. The rule gives the answer "
-        f"{percent(ranking.confidence)} against its best rival, {rival}. The judge's raw verdict on it is {verdict}."
+        f"{percent(share)} against its best rival, {rival}. The judge's raw verdict on it is {verdict}. The lower of "
+        "both is its confidence."
     )
 
 

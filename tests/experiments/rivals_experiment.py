@@ -30,7 +30,7 @@ from langchain_consensus.prompts import wording_named
 from langchain_consensus.ranking import probability_against
 from tests.experiments.agent_experiment import DATA, question_of_row, read
 
-RAW = "raw verdict"
+RAW, LOWER = "raw verdict", "the lower of raw verdict and er_discriminator against the best rival"
 RULES = tuple(rule for rule in Rule if rule is not Rule.MAJORITY)
 TOGETHER = 4
 """Answers that are one batch; no number depends on it but in the last digits."""
@@ -45,10 +45,16 @@ def scores_of(ranking):
         ruled = replace(ranking, rule=rule)
         against = [probability_against(ruled, answer.position, one.position) for one in rivals]
         found[f"{rule.value} against the best rival"] = min(against, default=answer.verdict)
+    lower = min(answer.verdict, found["er_discriminator against the best rival"])
     policy = answer.scores[Rule.ER_DISCRIMINATOR] if rivals else answer.verdict
     odds = [log_odds(one) for one in rivals]
     relative = log_odds(answer) - sum(odds) / len(odds) if odds else log_odds(answer)
-    return {**found, "er_discriminator's policy itself": policy, "verdict less the rivals' mean": relative}
+    return {
+        **found,
+        LOWER: lower,
+        "er_discriminator's policy itself": policy,
+        "verdict less the rivals' mean": relative,
+    }
 
 
 def log_odds(candidate):
@@ -65,7 +71,7 @@ def line_of(ranking, *, right, group, is_right):
         "answer": ranking.answer,
         "rivals": rivals,
         "rivals_right": sum(map(is_right, rivals)) if is_right else None,
-        "preferred": ranking.confidence < 0.5 and bool(rivals),
+        "preferred": bool(rivals) and ranking.margin < 0,
         "scores": scores_of(ranking),
         "tokens": ranking.usage.sampled_tokens,
     }

@@ -204,7 +204,7 @@ def test_a_rival_is_never_the_answer_whatever_the_rule(rule):
     assert found.answer == "six"
     assert found.margin < 0
     assert found.confidence < 0.5
-    assert found.confidence == found.candidates[0].confidence == found.candidates[0].against_rivals
+    assert found.candidates[0].against_rivals < 0.5
     assert f"By the rule {rule.value!r} the model prefers 'five'" in found.warnings[-1]
 
 
@@ -213,24 +213,34 @@ def test_an_answer_that_beats_its_rivals_has_more_than_one_half_and_no_warning(r
     [found] = ask(TwoFaced(), rule=rule)
     assert found.answer == "Canberra"
     assert found.margin > 0
+    assert found.candidates[0].against_rivals > 0.5
     assert found.confidence > 0.5
     assert found.warnings == ()
 
 
-def test_the_confidence_by_hand():
+def test_rivals_only_take_confidence_away():
+    # An answer that the judge does not believe, and that beats a rival which it believes even less.
+    engine = TwoFaced("six", right=("four",))
+    [found], [plain] = ask(engine, OTHER), ask(engine, OTHER, rivals=0)
+    assert found.candidates[0].against_rivals > 0.5 > plain.confidence
+    assert found.confidence == plain.confidence == pytest.approx(0.3)
+    assert found.warnings == ()
+
+
+def test_the_probability_against_rivals_by_hand():
     # P(correct) is 0.3 for "four" and 0.6 for "five": odds 3/7 and 3/2, and 3/7 / (3/7 + 3/2) = 2/9.
     engine = TwoFaced("five", right=("four",))
     for rule in (Rule.DISCRIMINATOR, Rule.ER_DISCRIMINATOR):
         [found] = ask(engine, OTHER, rule=rule, rivals=1)
         if rule is Rule.DISCRIMINATOR:
-            assert found.confidence == pytest.approx(2 / 9)
+            assert found.confidence == found.candidates[0].against_rivals == pytest.approx(2 / 9)
         else:
             one, two = (candidate.scores[rule] for candidate in found.candidates)
             odds, rival = one / (1 - one), two / (1 - two)
-            assert found.confidence == pytest.approx(odds / (odds + rival))
+            assert found.candidates[0].against_rivals == pytest.approx(odds / (odds + rival))
     [found] = ask(engine, OTHER, rule=Rule.GENERATOR, rivals=1)
     one, two = (candidate.generator_correct for candidate in found.candidates)
-    assert found.confidence == pytest.approx(math.exp(one) / (math.exp(one) + math.exp(two)))
+    assert found.candidates[0].against_rivals == pytest.approx(math.exp(one) / (math.exp(one) + math.exp(two)))
 
 
 def test_the_best_rival_counts():
@@ -244,14 +254,16 @@ def test_the_best_rival_counts():
     beliefs=st.lists(st.floats(0.01, 0.99), min_size=2, max_size=4, unique=True),
     rule=st.sampled_from(RULES),
 )
-def test_the_confidence_is_below_one_half_exactly_where_a_rival_has_the_better_score(beliefs, rule):
+def test_the_probability_is_below_one_half_exactly_where_a_rival_has_the_better_score(beliefs, rule):
     table = {ASKED: {f"answer {place}": share for place, share in enumerate(beliefs)}}
     first, *rest = table[ASKED]
     [found] = ask(TwoFaced(*rest, right=(first,), beliefs=table), rule=rule, rivals=len(rest))
     answer, best = found.candidates[0], found.rivals[0]
     assert found.answer == first
     # Policies near 0 and 1 round to equal scores, and their log-odds do not.
-    assert found.margin <= 0 if found.confidence < 0.5 else found.margin >= 0
+    assert found.margin <= 0 if answer.against_rivals < 0.5 else found.margin >= 0
+    assert found.confidence == min(answer.verdict, answer.against_rivals)
+    assert len([one for one in found.warnings if "prefers" in one]) == (answer.against_rivals < 0.5)
     assert all(one.scores[rule] <= best.scores[rule] for one in found.rivals)
     assert probability_against(found, answer.position, best.position) == pytest.approx(
         1 - probability_against(found, best.position, answer.position)

@@ -202,11 +202,13 @@ def test_a_profile_is_not_fitted_on_rankings_with_rivals():
 def test_tables_and_pages_say_which_candidates_are_rivals():
     ranking = of(weak(), OTHER)
     lines = str(ranking).splitlines()
-    assert f"confidence {ranking.confidence:.2f} against 2 rivals" in lines[1]
+    share = ranking.candidates[0].against_rivals
+    assert f"confidence {ranking.confidence:.2f}, {share:.2f} against the best rival, agreement" in lines[1]
     assert [line.split("  ")[0] for line in lines[4:7]] == ["four", "five (rival)", "six (rival)"]
     page = explain_html(ranking)
     assert page.count("Rival: drawn as an incorrect answer, never the answer") == 2
-    assert "against its best rival, by ER-D, not calibrated" in page
+    assert "Against the best rival" in page
+    assert "The lower of both is its confidence." in page
     assert "over the best rival, by ER-D" in page
     assert "none of these rivals can be the answer" in page
     assert "a rival has the better score" in page

@@ -179,7 +179,7 @@ def test_a_lone_answer_is_shown_with_its_rivals_in_words_and_withheld_where_it_l
     ran = run(*asked, engine=TwoFaced("five", "six", right=("four",)))
     assert ran.code == 0
     assert "-> four  (rule er_discriminator, confidence 0." in ran.out
-    assert " against 2 rivals, agreement" in ran.out
+    assert " against the best rival, agreement" in ran.out
     assert ran.out.count("(rival)") == 2
     assert "! By the rule 'er_discriminator' the model prefers 'five'" in ran.out
     withheld = run(*asked, "--min-confidence", 0.5, engine=TwoFaced("five", "six", right=("four",)))
