@@ -28,7 +28,7 @@ from langchain_consensus.errors import InvalidInputError, LowConfidenceError
 from langchain_consensus.evidence import result_from_generations
 from langchain_consensus.game import PiKL
 from langchain_consensus.prompts import wording_named
-from langchain_consensus.report import explain_html, notebook_html
+from langchain_consensus.report import explain_html, explain_svg, notebook_html
 from langchain_consensus.verification import Judge
 from tests.chats import CategoricalEngine
 from tests.engines import CAPITAL
@@ -212,7 +212,9 @@ def test_tables_and_pages_say_which_candidates_are_rivals():
     assert "over the best rival, by ER-D" in page
     assert "none of these rivals can be the answer" in page
     assert "a rival has the better score" in page
+    assert "The answer, then its rivals, best first." in page
     assert notebook_html(ranking).count("(rival)") == 2
+    assert explain_svg(ranking).count(">rival<") == 2
     assert "rival" not in explain_html(of(TwoFaced(), rivals=0)).split("<body>")[1]
 
 
