@@ -43,7 +43,10 @@ SOLVERS: Mapping[str, type[Solver]] = MappingProxyType(
 """The solvers by the names that settings and the command line take, each with the paper's numbers."""
 
 
-_OF_AN_ENGINE = ("model_id", "dtype", "device_map", "revision", "token_budget", "row_budget", "prefix_cache_bytes")
+_OF_AN_ENGINE = (
+    *("model_id", "dtype", "device_map", "revision", "token_budget", "row_budget", "prefix_cache_bytes"),
+    *("attention", "limits", "max_waiting"),
+)
 """What a written-down engine may say; above all not `trust_remote_code`."""
 
 
