@@ -25,6 +25,7 @@ from langchain_consensus.identity import identity, name_of
 from langchain_consensus.meanings import Meanings
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
+from langchain_consensus.rivals import check_rivals
 from langchain_consensus.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class RankingSettings(GameSettings):
     """
     answer_key: Any = Field(default=None, exclude=True, repr=False)
     """A function from an answer's text to its key: answers with one key are one candidate."""
+    rivals: int = 0
+    """Where there is one distinct answer: incorrect answers that are drawn to compare it with; see `rivals`."""
 
     @classmethod
     def from_chat_model(
@@ -194,6 +197,11 @@ class RankingSettings(GameSettings):
     def _check_profile_s_model(self) -> Self:
         if self.calibration is not None:
             self.calibration.warn_of_model(self.engine.name)
+        return self
+
+    @model_validator(mode="after")
+    def _check_rivals(self) -> Self:
+        check_rivals(self)
         return self
 
     @field_validator("answer_key")
@@ -237,6 +245,7 @@ class RankingSettings(GameSettings):
             "answer_key": None if key is None else identity(key) or name_of(key),
             **({"anchors": self.anchors} if self.anchors != "paper" else {}),
             **({"calibration": self.calibration.digest} if self.calibration is not None else {}),
+            **({"rivals": self.rivals} if self.rivals else {}),
         }
 
     def _ranker(self) -> Consensus:
@@ -249,6 +258,7 @@ class RankingSettings(GameSettings):
             anchors=self.anchors,
             calibration=self.calibration,
             answer_key=self.answer_key,
+            rivals=self.rivals,
         )
 
 

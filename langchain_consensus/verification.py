@@ -3,7 +3,8 @@
 One answer alone makes no game: with a single candidate the paper's discriminator is 1/2 by construction. So the judge's
 raw verdict decides, the probabilities of the two verdict words. With contrast candidates, which the judge draws itself,
 there are two more ways. The verdict can be read relative to theirs, as a judge is more generous with some questions
-than with others; or all of them play the game, and the equilibrium discriminator decides.
+than with others; or all of them play the game, and the equilibrium discriminator decides. With rivals, which the judge
+draws as incorrect answers, the rule of `ranking.against` may lower it.
 
 A judge that cannot answer (hardly any probability on the verdict words, or a score that is no number) gives no
 confidence, and says why; nothing is filled in.
@@ -82,6 +83,8 @@ class Judge:
         contrast: How other answers are drawn to play against; `None` judges by the raw verdict.
         contrast_by: How the answer is judged against them: by its `verdict` (its log-odds less the mean of theirs), or
             by the `game` (the equilibrium discriminator's policy). The raw verdict counts where nothing else was drawn.
+        rivals: How many incorrect answers are drawn to play against instead; the raw verdict counts where none is
+            found, and the result warns of it.
         observer: Is told of every step; see `observation`.
     """
 
@@ -90,6 +93,7 @@ class Judge:
     min_verdict_mass: float = 0.5
     contrast: SamplingSettings | None = None
     contrast_by: Literal["verdict", "game"] = "verdict"
+    rivals: int = 0
     observer: Observer | None = None
 
     def verify(self, question: Question, answer: str) -> Verification:
@@ -99,6 +103,8 @@ class Judge:
             InvalidInputError: If the wording cannot ask this question.
             EngineError: If the model fails.
         """
+        if self.rivals:
+            return self._against_rivals(question, answer)
         return self._raw(question, answer) if self.contrast is None else self._against(question, answer, self.contrast)
 
     def _raw(self, question: Question, answer: str) -> Verification:
@@ -133,6 +139,12 @@ class Judge:
             }
         )
         return self._checked(result, own.verdict_correct, own.verdict_incorrect)
+
+    def _against_rivals(self, question: Question, answer: str) -> Verification:
+        consensus = Consensus(engine=self.engine, wording=self.wording, rivals=self.rivals, observer=self.observer)
+        (ranking,) = consensus.rank([given(question, [answer])])
+        own = ranking.candidates[0]
+        return self._checked(ConsensusResult.of(ranking), own.verdict_correct, own.verdict_incorrect)
 
     def _confidence(self, own: RankedCandidate, others: Sequence[RankedCandidate]) -> float:
         if not others:

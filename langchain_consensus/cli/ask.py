@@ -27,6 +27,7 @@ def ask(
     anchors: options.Anchors = "paper",
     profile: options.ProfileFile = None,
     max_risk: options.MaxRisk = None,
+    rivals: options.Rivals = 0,
     dtype: options.Dtype = "auto",
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
@@ -58,6 +59,7 @@ def ask(
         anchors=anchors,
         profile=profile,
         max_risk=max_risk,
+        rivals=rivals,
         server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     sampling = SamplingSettings(

@@ -47,6 +47,7 @@ class RunSettings:
     anchors: str = "paper"
     profile: Path | None = None
     max_risk: float | None = None
+    rivals: int = 0
     server: engines.ServerSettings = field(default_factory=engines.ServerSettings)
 
     def __post_init__(self) -> None:
@@ -83,6 +84,7 @@ class RunSettings:
             rule=rule_named(self.rule),
             solver=solver_named(self.solver),
             sampling=sampling or SamplingSettings(),
+            rivals=self.rivals,
         )
 
 

@@ -42,6 +42,7 @@ def rank(
     anchors: options.Anchors = "paper",
     profile: options.ProfileFile = None,
     max_risk: options.MaxRisk = None,
+    rivals: options.Rivals = 0,
     dtype: options.Dtype = "auto",
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
@@ -76,6 +77,7 @@ def rank(
         anchors=anchors,
         profile=profile,
         max_risk=max_risk,
+        rivals=rivals,
         server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     if input_file is None:

@@ -149,6 +149,7 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
         settings={
             **{name: used[name] for name in deciding},
             **({"anchors": settings.anchors} if settings.anchors != "paper" else {}),
+            **({"rivals": settings.rivals} if settings.rivals else {}),
             **({} if settings.profile is None else {"profile": read_profile(settings.profile).digest}),
             **({"tokenizer": settings.server.tokenizer} if settings.server.base_urls else {}),
             "input_sha256": file.sha256,

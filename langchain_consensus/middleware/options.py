@@ -60,6 +60,7 @@ class OptionFields(TypedDict, total=False):
     keep_drafts: bool
     contrast_candidates: int
     contrast_by: ContrastBy
+    rivals: int
     num_candidates: int
     draw_settings: Mapping[str, Any]
     rank_tool_calls: bool
@@ -109,6 +110,8 @@ class Options:
             verdict.
         contrast_by: `verify`: how: `verdict` reads the answer's verdict relative to theirs, `game` lets all of them
             play, and takes the equilibrium discriminator's policy.
+        rivals: `verify`: how many incorrect answers the judge draws to compare the answer with, in place of
+            `contrast_candidates`; the confidence is then at most that of the answer against the best of them.
         num_candidates: `select`: how many replies are drawn.
         draw_settings: `select`: options of the model's calls for every reply after the first, such as
             `{"temperature": 0.8}` for a model that is otherwise greedy and would say the same again.
@@ -132,6 +135,7 @@ class Options:
     keep_drafts: bool = False
     contrast_candidates: int = 0
     contrast_by: ContrastBy = "verdict"
+    rivals: int = 0
     num_candidates: int = 4
     draw_settings: Mapping[str, Any] = field(default_factory=dict)
     rank_tool_calls: bool = False
@@ -177,7 +181,12 @@ class Options:
         drawn = SamplingSettings(n=self.contrast_candidates) if self.contrast_candidates else None
         wording, mass = self._named(self.wording, "agent_answer"), self.min_verdict_mass
         return Judge(
-            engine=self.judge, wording=wording, min_verdict_mass=mass, contrast=drawn, contrast_by=self.contrast_by
+            engine=self.judge,
+            wording=wording,
+            min_verdict_mass=mass,
+            contrast=drawn,
+            contrast_by=self.contrast_by,
+            rivals=self.rivals,
         )
 
     @property
