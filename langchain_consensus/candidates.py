@@ -48,7 +48,7 @@ class Member:
 
     Attributes:
         text: The string, stripped.
-        draws: How often it was drawn; 1 if it was given.
+        draws: How often it was drawn; 1 if it was given, 0 of a rival.
         sample: One of its draws with the engine's log-probabilities, or `None` if it was given.
     """
 
@@ -64,12 +64,14 @@ class Candidate:
     Attributes:
         key: What its members have in common.
         members: Its distinct strings, in the order of their first occurrence.
-        position: Index of its first occurrence among the answers that were given or drawn.
+        position: Index of its first occurrence among the answers that were given or drawn, rivals behind them.
+        is_rival: Whether it was drawn as an incorrect answer, for a lone one to be compared with; see `rivals`.
     """
 
     key: str
     members: tuple[Member, ...]
     position: int
+    is_rival: bool = False
 
     @property
     def text(self) -> str:
@@ -173,9 +175,13 @@ def sampled(
 
 
 def drawn(
-    engine: Engine | SamplingEngine, wording: Wording, questions: Sequence[Question], settings: SamplingSettings
+    engine: Engine | SamplingEngine,
+    wording: Wording,
+    questions: Sequence[Question],
+    settings: SamplingSettings,
+    correctness: int = 1,
 ) -> SampleResult:
-    """Samples from the generator's correct condition, for all questions in one call of the engine.
+    """Samples from one of the generator's conditions, for all questions in one call of the engine.
 
     Raises:
         ContextWindowError: As `sampled`.
@@ -187,7 +193,7 @@ def drawn(
             "`candidates`, or use a wording whose `answer_as` is 'text'."
         )
         raise InvalidInputError(msg)
-    prompts = [wording.generator_prompt(question, correctness=1) for question in questions]
+    prompts = [wording.generator_prompt(question, correctness) for question in questions]
     try:
         return engine.sample(prompts, replace(settings, stop=(*settings.stop, *wording.stop)))
     except ContextWindowError as error:

@@ -4,8 +4,8 @@
 
 Each arrow is one module: `candidates`, `views`, `calibration.anchors` (what the game starts from, then `game`),
 `ranking`. The LangChain surfaces call `ask` or `rank` and translate. Of a model that can only be sampled the views are
-estimated (`sampled_views`), and the ranking says how far its lead may be off (`uncertainty`). Where others
-judge beside the model, `judging` adds their verdicts to the views.
+estimated (`sampled_views`), and the ranking says how far its lead may be off (`uncertainty`). On request a lone
+candidate is compared with `rivals`; where others judge beside the model, `judging` adds their verdicts to the views.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from langchain_consensus.game import PiKL
 from langchain_consensus.judges import check_judges, wording_for
 from langchain_consensus.meanings import merged_by_meaning
 from langchain_consensus.observation import Step, watched
-from langchain_consensus.ranking import Rule
+from langchain_consensus.ranking import Rule, decided
+from langchain_consensus.rivals import check_rivals, with_rivals
 from langchain_consensus.rounds import asked_in_rounds
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class Consensus:
         meanings: Also makes one candidate of drawn answers that the engine says mean the same; `None` does not ask it.
         rounds: How `ask` spreads the draws over rounds, and when it stops; their sizes replace `sampling.n`. `None`
             draws all at once.
+        rivals: How many incorrect answers are drawn to compare a lone answer with; see `rivals`.
         observer: Is told of every step, when it begins and when it ends; see `observation`.
     """
 
@@ -82,10 +84,12 @@ class Consensus:
     answer_key: AnswerKey | None = None
     meanings: Meanings | None = None
     rounds: Rounds | None = None
+    rivals: int = 0
     observer: Observer | None = None
 
     def __post_init__(self) -> None:
         check_judges(self.judges, engine=self.engine, has_profile=self.calibration is not None)
+        check_rivals(self)
 
     def ask(self, questions: Sequence[Question]) -> list[Ranking]:
         """Draws candidates for every question and ranks them.
@@ -95,7 +99,7 @@ class Consensus:
             DeadlineExceededError: If the time of a `deadline` around the call is over.
         """
         if self.rounds is not None:
-            limits_of(self.engine).check_candidates(sum(self.rounds.sizes))
+            limits_of(self.engine).check_candidates(sum(self.rounds.sizes) + self.rivals)
             return asked_in_rounds(
                 self,
                 questions,
@@ -109,11 +113,11 @@ class Consensus:
     def draw(self, questions: Sequence[Question]) -> list[Candidates]:
         """Candidates for every question; one call of the engine for the whole batch."""
         current_call().check()
-        limits_of(self.engine).check_candidates(self.sampling.n)
+        limits_of(self.engine).check_candidates(self.sampling.n + self.rivals)
         wording = self.used_wording()
         with watched(self.observer, Step(name="sampling", questions=len(questions))) as done:
             drawn = step_1.sampled(self.engine, wording, questions, self.sampling, answer_key=self.answer_key)
-            drawn = self._merged(drawn)
+            drawn = self.merged(drawn)
             done(candidates=_sizes(drawn), usages=[one.usage for one in drawn])
             return drawn
 
@@ -129,7 +133,7 @@ class Consensus:
         """The candidates among a question's draws."""
         has_form = bool(self.sampling.grammar)
         one = step_1.gathered(question, samples, usage, answer_key=self.answer_key, has_form=has_form)
-        return self._merged([one])[0]
+        return self.merged([one])[0]
 
     def rank(self, batch: Sequence[Candidates]) -> list[Ranking]:
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""
@@ -138,6 +142,7 @@ class Consensus:
         current_call().check()
         for engine in (self.engine, *(judge.engine for judge in self.judges)):
             limits_of(engine).check_candidates(max(sum(item.draws for item in one.items) for one in batch))
+        batch = with_rivals(self, batch)
         wording, sizes = self.used_wording(), _sizes(batch)
         with watched(self.observer, Step(name="scoring", questions=len(batch), candidates=sizes)) as done:
             views = self._views(wording, batch)
@@ -161,9 +166,11 @@ class Consensus:
                 )
                 for one, view, game in zip(batch, views, solved, strict=True)
             ]
+            rankings = [decided(ranking, rivals=self.rivals) for ranking in rankings]
             return step_5.with_lead_errors(rankings, batch, views, self.solver)
 
-    def _merged(self, batch: list[Candidates]) -> list[Candidates]:
+    def merged(self, batch: list[Candidates]) -> list[Candidates]:
+        """The candidates, those that mean the same as one where `meanings` asks for it."""
         if self.meanings is None:
             return batch
         if is_sampling(self.engine):

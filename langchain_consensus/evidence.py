@@ -1,7 +1,8 @@
 """How a result travels through LangChain: as generations, candidates best first, and back.
 
 Every generation carries plain JSON under `generation_info["consensus"]`: the candidate's part of the result and its
-rank, and the question's part, which is the same in all of them.
+rank, and the question's part, which is the same in all of them. Rivals are no generations, since they are no answers;
+they are in the question's part.
 """
 
 from __future__ import annotations
@@ -30,16 +31,19 @@ __all__ = [
 EVIDENCE = "consensus"
 """The key under which the evidence is kept in `generation_info` and `response_metadata`."""
 
+_RIVALS = "rivals"
 _CANDIDATE_FIELDS = set(CandidateResult.model_fields)
 
 
 def to_generations(result: ConsensusResult[Any]) -> list[Generation]:
-    """One generation for each candidate, best first."""
+    """One generation for each candidate that may be the answer, best first."""
     plain = result.model_dump(mode="json")
     shared = {key: plain[key] for key in plain if key not in {"answer", "text", "abstained", "candidates"}}
+    answers = len(result.answers)
+    shared |= {_RIVALS: plain["candidates"][answers:]} if plain["candidates"][answers:] else {}
     return [
         Generation(text=candidate["text"], generation_info={EVIDENCE: {"rank": rank, **candidate, **shared}})
-        for rank, candidate in enumerate(plain["candidates"])
+        for rank, candidate in enumerate(plain["candidates"][:answers])
     ]
 
 
@@ -72,7 +76,8 @@ def result_from_generations(generations: Sequence[Generation]) -> ConsensusResul
         return None
     candidates = [{key: one[key] for key in one if key in _CANDIDATE_FIELDS} for one in found if one is not None]
     first = found[0] or {}
-    shared = {key: first[key] for key in first if key not in _CANDIDATE_FIELDS | {"rank"}}
+    candidates += first.get(_RIVALS, [])
+    shared = {key: first[key] for key in first if key not in _CANDIDATE_FIELDS | {"rank", _RIVALS}}
     text = generations[0].text
     return result_from_json({"answer": text, "text": text, "candidates": candidates, **shared})
 

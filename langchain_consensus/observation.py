@@ -26,15 +26,15 @@ class Step:
     """One step of the pipeline, done for all questions of a call at once.
 
     Attributes:
-        name: `sampling` (questions to candidates), `scoring` (candidates to views), `judging` (by further judges) or
-            `solving` (views to rankings).
+        name: `sampling` (questions to candidates), `rivals` (lone candidates to several), `scoring` (candidates to
+            views), `judging` (by further judges) or `solving` (views to rankings).
         questions: How many questions it is done for.
         candidates: For each question how many distinct candidates it has; empty until they are drawn.
         usages: For each question its part of the tokens; empty where none were spent, and until the step ends.
         seconds: Wall-clock time that the whole step took; 0 until it ends.
     """
 
-    name: Literal["sampling", "scoring", "judging", "solving"]
+    name: Literal["sampling", "rivals", "scoring", "judging", "solving"]
     questions: int
     candidates: tuple[int, ...] = ()
     usages: tuple[Usage, ...] = ()

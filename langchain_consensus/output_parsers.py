@@ -175,7 +175,7 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
     def _parsed(self, result: ConsensusResult[Any], inner: BaseOutputParser[Any]) -> ConsensusResult[Any]:
         """The best candidate that `inner` can parse; candidates that it cannot are passed over, and that is said."""
         failures: list[Exception] = []
-        texts = [candidate.text for candidate in result.candidates] or [result.text]
+        texts = [candidate.text for candidate in result.answers] or [result.text]
         for place, text in enumerate(texts):
             try:
                 answer = inner.parse(text)

@@ -95,20 +95,29 @@ class CandidateResult(_Plain):
     members: tuple[str, ...]
     """The distinct strings that were merged into it."""
     position: int
-    """Index of its first occurrence among the answers that were given or drawn, from 0."""
+    """Index of its first occurrence among the answers that were given or drawn, from 0; rivals come after."""
     count: int
     generator: GeneratorScores
     discriminator: VerdictScores
     scores: dict[Rule, LogProbability]
     calibrated: float | None = None
     """The probability that it is right by the profile that was used; `None` without one."""
+    is_rival: bool = False
+    """Whether it was drawn as an incorrect answer, to compare a lone one with; it is never the answer."""
+    against_rivals: float | None = None
+    """Of an answer with rivals, the probability that the rule gives to it against its best rival."""
 
     @property
     def confidence(self) -> float:
-        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict."""
+        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict.
+
+        Against rivals it is that verdict or `against_rivals`, whichever is lower.
+        """
         raw = raw_verdict(self.discriminator.correct, self.discriminator.incorrect)
         if self.judges:
             raw = sum(one.weight * raw_verdict(one.correct, one.incorrect) for one in self.judges)
+        if self.against_rivals is not None:
+            return min(raw, self.against_rivals)
         return raw if self.calibrated is None else self.calibrated
 
     errors: StandardErrorsResult | None = None
@@ -130,6 +139,8 @@ class CandidateResult(_Plain):
             discriminator=VerdictScores(correct=candidate.verdict_correct, incorrect=candidate.verdict_incorrect),
             scores=dict(candidate.scores),
             calibrated=candidate.calibrated,
+            is_rival=candidate.is_rival,
+            against_rivals=candidate.against_rivals,
             errors=None if candidate.errors is None else StandardErrorsResult(**asdict(candidate.errors)),
             judges=tuple(JudgeResult(**asdict(one)) for one in candidate.judges) or None,
         )
@@ -179,12 +190,13 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     confidence: float | None = None
     """The probability, 0 to 1, that the best candidate is correct; `None` where it is unknown.
 
-    With a profile calibrated on labelled questions, else the judge's raw verdict.
+    With a profile calibrated on labelled questions, else the judge's raw verdict; with rivals at most the probability
+    that the rule gives to the answer against the best of them.
     """
     agreement: float | None = None
     """How much of their probability the two views put on the same candidates before the game, 0 to 1."""
     margin: float | None = None
-    """How far the best score is above the second; `None` for a single candidate, or if the second's is -inf."""
+    """How far the best score is above the second, below 0 where a rival's is higher; `None` if that is infinite."""
     views: Literal["exact", "sampled"] | None = None
     """Whether the views are exact log-probabilities or estimated from samples; `None` where there are none."""
     margin_error: float | None = None
@@ -193,7 +205,7 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     """Whether the answer leads by more than sampling explains; `None` for exact views. No word on its truth."""
     rule: Rule | None = None
     candidates: tuple[CandidateResult, ...] = ()
-    """Best first."""
+    """Best first; rivals, which are no answers, stand behind the answer."""
     solver: SolverResult | None = None
     warnings: tuple[str, ...] = ()
     wording: str | None = None
@@ -201,6 +213,11 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
     usage: UsageResult = Field(default_factory=UsageResult)
     profile: str | None = None
     """Digest of the profile that was used."""
+
+    @property
+    def answers(self) -> tuple[CandidateResult, ...]:
+        """The candidates that may be the answer: all but rivals."""
+        return tuple(one for one in self.candidates if not one.is_rival)
 
     @classmethod
     def of(cls, ranking: Ranking) -> ConsensusResult[Any]:
@@ -227,7 +244,7 @@ class ConsensusResult(_Plain, Generic[AnswerT]):
         """The result whose answer is `answer`, which the candidate at `place` was read as.
 
         Args:
-            place: Index in `candidates`; those before it rank higher.
+            place: Index in `answers`; those before it rank higher.
             answer: The answer.
             passed_over: What is the matter with those before it, as the end of a sentence about them.
         """

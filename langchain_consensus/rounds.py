@@ -169,7 +169,7 @@ class _Asked:
             return False
         if wrong_leader_probability(candidates) > rounds.risk:
             return True
-        return not self._votes and not self._leader_wins(candidates)
+        return not self._votes and len(candidates.items) > 1 and not self._leader_wins(candidates)
 
     def _leader_wins(self, candidates: Candidates) -> bool:
         [ranking] = self._pipeline.rank([candidates])

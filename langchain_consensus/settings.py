@@ -26,6 +26,7 @@ from langchain_consensus.judges import Judge, check_judges, judges_of
 from langchain_consensus.meanings import Meanings
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
+from langchain_consensus.rivals import check_rivals
 from langchain_consensus.rounds import Rounds
 
 if TYPE_CHECKING:
@@ -43,7 +44,10 @@ SOLVERS: Mapping[str, type[Solver]] = MappingProxyType(
 """The solvers by the names that settings and the command line take, each with the paper's numbers."""
 
 
-_OF_AN_ENGINE = ("model_id", "dtype", "device_map", "revision", "token_budget", "row_budget", "prefix_cache_bytes")
+_OF_AN_ENGINE = (
+    *("model_id", "dtype", "device_map", "revision", "token_budget", "row_budget", "prefix_cache_bytes"),
+    *("attention", "limits", "max_waiting"),
+)
 """What a written-down engine may say; above all not `trust_remote_code`."""
 
 
@@ -160,6 +164,8 @@ class RankingSettings(GameSettings):
     """
     answer_key: Any = Field(default=None, exclude=True, repr=False)
     """A function from an answer's text to its key: answers with one key are one candidate."""
+    rivals: int = 0
+    """Where there is one distinct answer: incorrect answers that are drawn to compare it with; see `rivals`."""
 
     @classmethod
     def from_chat_model(
@@ -205,6 +211,11 @@ class RankingSettings(GameSettings):
             self.calibration.warn_of_model(self.engine.name)
         return self
 
+    @model_validator(mode="after")
+    def _check_rivals(self) -> Self:
+        check_rivals(self)
+        return self
+
     @field_validator("answer_key")
     @classmethod
     def _check_answer_key(cls, answer_key: object) -> object:
@@ -247,6 +258,7 @@ class RankingSettings(GameSettings):
             **({"anchors": self.anchors} if self.anchors != "paper" else {}),
             **({"calibration": self.calibration.digest} if self.calibration is not None else {}),
             **({"judges": [judge.describe() for judge in self.judges]} if self.judges else {}),
+            **({"rivals": self.rivals} if self.rivals else {}),
         }
 
     def _ranker(self) -> Consensus:
@@ -260,6 +272,7 @@ class RankingSettings(GameSettings):
             calibration=self.calibration,
             judges=self.judges,
             answer_key=self.answer_key,
+            rivals=self.rivals,
         )
 
 

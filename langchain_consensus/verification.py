@@ -3,7 +3,8 @@
 One answer alone makes no game: with a single candidate the paper's discriminator is 1/2 by construction. So the judge's
 raw verdict decides, the probabilities of the two verdict words. With contrast candidates, which the judge draws itself,
 there are two more ways. The verdict can be read relative to theirs, as a judge is more generous with some questions
-than with others; or all of them play the game, and the equilibrium discriminator decides.
+than with others; or all of them play the game, and the equilibrium discriminator decides. With rivals, which the judge
+draws as incorrect answers, the rule of `ranking.against` may lower it.
 
 A judge that cannot answer (hardly any probability on the verdict words, or a score that is no number) gives no
 confidence, and says why; nothing is filled in.
@@ -87,6 +88,8 @@ class Judge:
         beside: Who judges beside it, and what each weighs; see `judges.Judge`. The confidence is the weighted mean of
             the verdicts of those that answer. One answer alone does not show how informative verdicts are, so without
             contrast candidates judges that are `informed` weigh alike.
+        rivals: How many incorrect answers are drawn to play against instead; the raw verdict counts where none is
+            found, and the result warns of it.
         observer: Is told of every step; see `observation`.
     """
 
@@ -96,6 +99,7 @@ class Judge:
     contrast: SamplingSettings | None = None
     contrast_by: Literal["verdict", "game"] = "verdict"
     beside: tuple[Beside, ...] = ()
+    rivals: int = 0
     observer: Observer | None = None
 
     def verify(self, question: Question, answer: str) -> Verification:
@@ -105,6 +109,8 @@ class Judge:
             InvalidInputError: If the wording cannot ask this question.
             EngineError: If the model fails.
         """
+        if self.rivals:
+            return self._against_rivals(question, answer)
         return self._raw(question, answer) if self.contrast is None else self._against(question, answer, self.contrast)
 
     def _raw(self, question: Question, answer: str) -> Verification:
@@ -145,6 +151,14 @@ class Judge:
             }
         )
         return self._checked(result, own)
+
+    def _against_rivals(self, question: Question, answer: str) -> Verification:
+        consensus = Consensus(
+            engine=self.engine, wording=self.wording, rivals=self.rivals, judges=self.beside, observer=self.observer
+        )
+        (ranking,) = consensus.rank([given(question, [answer])])
+        own = ranking.candidates[0]
+        return self._checked(ConsensusResult.of(ranking), own)
 
     def _confidence(self, own: RankedCandidate, others: Sequence[RankedCandidate]) -> float:
         if not others:

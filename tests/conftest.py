@@ -1,5 +1,6 @@
 """What all tests share: no unit test reaches the network, and every surface can run on an engine without a model."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,10 @@ from pytest_socket import disable_socket, enable_socket
 
 from langchain_consensus.engine import FakeEngine
 from tests.engines import BELIEFS, RecordingEngine
+
+# Workers of `pytest -n` share the processors: PyTorch is not loaded yet, and would start a thread for each in each.
+if (workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))) > 1:
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // workers)))
 
 
 @pytest.fixture(autouse=True)

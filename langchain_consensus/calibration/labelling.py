@@ -40,7 +40,7 @@ def calibrated_from(
 
     Raises:
         InvalidInputError: If rankings and labels are not equally many, the rankings are of several models or
-            wordings, there are too few, or their answers are all right or all wrong.
+            wordings, with rivals or by several judges, there are too few, or their answers are all right or all wrong.
     """
     if len(rankings) != len(is_right) or not rankings:
         msg = f"`rankings` has {len(rankings)} entries and `is_right` {len(is_right)}; give one for each question."
@@ -51,6 +51,12 @@ def calibrated_from(
         msg = f"`rankings` are under {wording!r}, which asks no question; give rankings of answers."
         raise InvalidInputError(msg)
     for one in rankings:
+        if one.rivals:
+            msg = f"`rankings` has one with rivals, of {one.question.text[:60]!r}; a profile is fitted without rivals."
+            raise InvalidInputError(msg)
+        if one.candidates[0].judges:
+            msg = f"`rankings` has one by several judges, of {one.question.text[:60]!r}; a profile is fitted to one."
+            raise InvalidInputError(msg)
         if one.model != first.model or one.used_wording != wording:
             msg = (
                 f"`rankings` are of {first.model!r} under {first.wording!r} and of {one.model!r} under "

@@ -84,7 +84,8 @@ def evidence_with(batch: Sequence[Candidates], views: Sequence[Views], place: in
         evidence_of(
             generator=view.generator,
             verdict_logprobs=view.judges[place].logprobs,
-            draws=np.array([float(item.draws) if one.sampled else 1.0 for item in one.items]),
+            # Rivals have no draws; they count as given ones do.
+            draws=np.array([float(item.draws or 1) if one.sampled else 1.0 for item in one.items]),
         )
         for one, view in zip(batch, views, strict=True)
     ]

@@ -72,7 +72,7 @@ class ChatCall:
         Candidates that rank higher and are passed over for it are counted in the warnings.
         """
         result, read = ConsensusResult.of(ranking), self._reader()
-        replies = [read(candidate.text) for candidate in result.candidates]
+        replies = [read(candidate.text) for candidate in result.answers]
         place = next((place for place, reply in enumerate(replies) if self._is_usable(reply)), 0)
         chosen = result.candidates[place].text
         broken = any(reply.broken for reply in replies[:place])

@@ -28,6 +28,7 @@ def ask(
     profile: options.ProfileFile = None,
     max_risk: options.MaxRisk = None,
     judge: options.Judges = None,
+    rivals: options.Rivals = 0,
     dtype: options.Dtype = "auto",
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
@@ -60,6 +61,7 @@ def ask(
         profile=profile,
         max_risk=max_risk,
         judges=tuple(judge or ()),
+        rivals=rivals,
         server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     sampling = SamplingSettings(

@@ -23,6 +23,7 @@ __all__ = [
     "ProfileFile",
     "Ray",
     "RayActors",
+    "Rivals",
     "RuleName",
     "SolverName",
     "TokenBudget",
@@ -170,6 +171,13 @@ MaxRisk = Annotated[
     float | None,
     typer.Option(
         help="With --profile: withholds answers, so that at most this share of those given is wrong (90% certainty).",
+        rich_help_panel=_VIEWS,
+    ),
+]
+Rivals = Annotated[
+    int,
+    typer.Option(
+        help="Incorrect answers that are drawn to compare a lone answer with; none of them is ever the answer.",
         rich_help_panel=_VIEWS,
     ),
 ]

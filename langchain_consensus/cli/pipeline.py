@@ -50,6 +50,7 @@ class RunSettings:
     profile: Path | None = None
     max_risk: float | None = None
     judges: tuple[str, ...] = ()
+    rivals: int = 0
     server: engines.ServerSettings = field(default_factory=engines.ServerSettings)
 
     def __post_init__(self) -> None:
@@ -80,6 +81,7 @@ class RunSettings:
             rule=rule_named(self.rule),
             solver=solver_named(self.solver),
             sampling=sampling or SamplingSettings(),
+            rivals=self.rivals,
         )
 
     def _engine_of_judge(self, model: str) -> Engine | None:

@@ -43,6 +43,7 @@ def rank(
     profile: options.ProfileFile = None,
     max_risk: options.MaxRisk = None,
     judge: options.Judges = None,
+    rivals: options.Rivals = 0,
     dtype: options.Dtype = "auto",
     device_map: options.DeviceMap = None,
     token_budget: options.TokenBudget = 512,
@@ -78,6 +79,7 @@ def rank(
         profile=profile,
         max_risk=max_risk,
         judges=tuple(judge or ()),
+        rivals=rivals,
         server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
     )
     if input_file is None:

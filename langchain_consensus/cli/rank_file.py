@@ -150,6 +150,7 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
             **{name: used[name] for name in deciding},
             **({"anchors": settings.anchors} if settings.anchors != "paper" else {}),
             **({"judges": list(settings.judges)} if settings.judges else {}),
+            **({"rivals": settings.rivals} if settings.rivals else {}),
             **({} if settings.profile is None else {"profile": read_profile(settings.profile).digest}),
             **({"tokenizer": settings.server.tokenizer} if settings.server.base_urls else {}),
             "input_sha256": file.sha256,

@@ -63,7 +63,9 @@ def print_ranking(record: Mapping[str, Any], *, question: str, min_confidence: f
         cost: What else shall stand beside the tokens.
     """
     best, confidence = visible(record["text"]), record["confidence"]
-    evidence = f"rule {record['rule']}, confidence {confidence:.2f}, agreement {record['agreement']:.2f}"
+    share = record["candidates"][0]["against_rivals"]
+    against = "" if share is None else f", {share:.2f} against the best rival"
+    evidence = f"rule {record['rule']}, confidence {confidence:.2f}{against}, agreement {record['agreement']:.2f}"
     if record.get("views") == "sampled":
         lead, error = _number(record["margin"], ".2g"), _number(record["margin_error"], ".2g")
         evidence += f", views sampled, lead {lead} ± {error}"
@@ -103,7 +105,8 @@ def _candidates(record: Mapping[str, Any]) -> Table:
             _verdict(one),
             *scores,
         ]
-        table.add_row(Text(visible(one["text"])), *cells, style="bold" if place == 0 else "")
+        name = visible(one["text"]) + " (rival)" * one["is_rival"]
+        table.add_row(Text(name), *cells, style="bold" if place == 0 else "")
     return table
 
 

@@ -68,9 +68,9 @@ class Tally:
 
 
 def best_under(rule: Rule, candidates: list[dict[str, Any]]) -> dict[str, Any]:
-    """The plain candidate that `rule` puts first; ties as in `Ranking`."""
+    """The plain candidate, no rival, that `rule` puts first; ties as in `Ranking`."""
     return min(
-        candidates,
+        (one for one in candidates if not one.get("is_rival")),
         key=lambda one: (-_score(one, rule), -one["count"], -_score(one, Rule.GENERATOR), one["position"]),
     )
 

@@ -7,17 +7,17 @@ job is whatever `run` takes.
 
 from __future__ import annotations
 
-import math
 import threading
 import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar, cast
 
 from langchain_consensus.engine.deadline import Call, current_call
 from langchain_consensus.engine.refusals import busy, closed
+from langchain_consensus.engine.tickets import Ticket, take_group
 from langchain_consensus.engine.turns import Turns
 from langchain_consensus.engine.watch import NobodyLeftError, Watch
 
@@ -36,7 +36,6 @@ _LATELY = 1.0
 """Seconds for which the callers of the last pass are expected to ask again."""
 _DEPTH = 3
 """Passes that may be under way at once, one inside another: each holds keys and values."""
-_PENDING = object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -54,23 +53,6 @@ class Gathering:
     turn_seconds: float = 0.25
     most_tokens: int = 65_536
     max_waiting: int = 1024
-
-
-@dataclass(kw_only=True, slots=True, eq=False)
-class _Ticket:
-    """A job that waits or is worked at; `done` is also set when its call is cancelled."""
-
-    key: Hashable
-    job: Any
-    run: Callable[[Sequence[Any], Watch], Sequence[Any]]
-    tokens: int
-    call: Call
-    done: threading.Event = field(default_factory=threading.Event)
-    outcome: Any = _PENDING
-
-    def end(self, outcome: object) -> None:
-        self.outcome = self.call.error or outcome
-        self.done.set()
 
 
 class Gatherer:
@@ -95,10 +77,10 @@ class Gatherer:
         self._how, self._coming, self._aside, self._turns = how, coming, aside, turns or Turns()
         self._device = ThreadPoolExecutor(1, thread_name_prefix="langchain-consensus-device")
         self._changed = threading.Condition()
-        self._waiting: deque[_Ticket] = deque()
+        self._waiting: deque[Ticket] = deque()
         self._working = self._closed = False
         self._thread: int | None = None
-        self._passes: list[list[_Ticket]] = []  # under way, each inside the one before it
+        self._passes: list[list[Ticket]] = []  # under way, each inside the one before it
         self._turn_began = 0.0
         self._last = (0, 0.0)  # callers of the last pass, and when it ended
 
@@ -126,7 +108,7 @@ class Gatherer:
         """
         call = Call(parent=current_call())
         call.check()
-        ticket = _Ticket(key=key, job=job, run=run, tokens=tokens, call=call)
+        ticket = Ticket(key=key, job=job, run=run, tokens=tokens, call=call)
         if threading.get_ident() == self._thread:
             # Asked from within a pass: waiting for the thread that asks would be for ever.
             self._run([ticket])
@@ -155,7 +137,7 @@ class Gatherer:
 
     # --- the callers' side ---
 
-    def _enter(self, ticket: _Ticket) -> None:
+    def _enter(self, ticket: Ticket) -> None:
         with self._changed:
             if self._closed:
                 raise closed()
@@ -167,10 +149,10 @@ class Gatherer:
                 self._device.submit(self._work)
             self._changed.notify_all()
 
-    def _wait(self, ticket: _Ticket) -> None:
+    def _wait(self, ticket: Ticket) -> None:
         """Until the ticket is done or its call is over; then a pass drops it at its next step, if it has it already."""
         try:
-            while ticket.outcome is _PENDING and ticket.call.error is None:
+            while ticket.is_pending and ticket.call.error is None:
                 ticket.done.wait(ticket.call.remaining)
         except BaseException:  # a keyboard interrupt: nobody waits for the answer any more
             ticket.call.cancel()
@@ -179,7 +161,7 @@ class Gatherer:
             with self._changed:
                 if ticket in self._waiting:
                     self._waiting.remove(ticket)
-        if ticket.outcome is _PENDING:
+        if ticket.is_pending:
             ticket.outcome = ticket.call.error
 
     # --- the thread's side ---
@@ -191,7 +173,7 @@ class Gatherer:
             self._wait_for_others(self._expected())
             with self._turns.taken():
                 with self._changed:
-                    group = self._take()
+                    group = take_group(self._waiting, most_tokens=self._how.most_tokens)
                     if not group:
                         self._working = False
                         self._changed.notify_all()
@@ -214,20 +196,7 @@ class Gatherer:
             while holds() and time.monotonic() < until:
                 self._changed.wait(_POLL)
 
-    def _take(self, largest: float = math.inf) -> list[_Ticket]:
-        """The job that has waited longest, of those that are not larger than `largest`, and all that can go with it."""
-        group: list[_Ticket] = []
-        total = 0
-        for ticket in self._waiting:
-            fits = not group or (ticket.key == group[0].key and total + ticket.tokens <= self._how.most_tokens)
-            if fits and ticket.tokens <= largest:
-                group.append(ticket)
-                total += ticket.tokens
-        for ticket in group:
-            self._waiting.remove(ticket)
-        return group
-
-    def _run(self, group: list[_Ticket]) -> None:
+    def _run(self, group: list[Ticket]) -> None:
         """One pass; if it fails, each of its jobs alone, so that one that fails takes no other with it."""
         for ticket in group:
             if ticket.call.error is not None:
@@ -262,7 +231,8 @@ class Gatherer:
         with self._turns.given_up():
             self._wait_while(lambda: self._coming() > 0)
         with self._changed:
-            group = self._take(sum(ticket.tokens for ticket in self._passes[-1]))
+            largest = sum(ticket.tokens for ticket in self._passes[-1])
+            group = take_group(self._waiting, most_tokens=self._how.most_tokens, largest=largest)
         if group:
             self._run(group)
         self._turn_began = time.monotonic()

@@ -5,6 +5,7 @@ The numbers are for whoever answers strangers with an engine; none is set by def
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
@@ -103,14 +104,20 @@ class Limits:
 
 
 def checked_limits(limits: object) -> Limits:
-    """What the argument `limits` of an engine says; `None` is no limit.
+    """What the argument `limits` of an engine says; `None` is no limit, and a mapping has the fields of `Limits`.
 
     Raises:
         InvalidInputError: If it is anything else.
     """
     if limits is None or isinstance(limits, Limits):
         return limits or Limits()
-    msg = f"`limits` is {limits!r}; it must be a `Limits`, such as `Limits(candidates=16)`, or `None`."
+    known = [field.name for field in fields(Limits)]
+    if isinstance(limits, Mapping) and set(limits) <= set(known):
+        return Limits(**limits)
+    msg = (
+        f"`limits` is {limits!r}; it must be a `Limits`, such as `Limits(candidates=16)`, a mapping with names among "
+        f"{known}, or `None`."
+    )
     raise InvalidInputError(msg)
 
 

@@ -24,8 +24,9 @@ from langchain_consensus.engine.memory import MemoryGuard
 from langchain_consensus.engine.node_keys import NodeKeys
 from langchain_consensus.engine.plain import draw_plain, score_plain
 from langchain_consensus.engine.plan import make_plan
+from langchain_consensus.engine.prefill import prefill
 from langchain_consensus.engine.prefix_cache import PrefixCache, new_beginnings
-from langchain_consensus.engine.sampling import draw, prefill
+from langchain_consensus.engine.sampling import draw
 from langchain_consensus.engine.scoring import score_strings
 from langchain_consensus.engine.sharing import DrawJob, drawn_together, scored_together
 from langchain_consensus.engine.tokenization import Tokenization

@@ -8,20 +8,15 @@ that have finished leave the sequence.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from langchain_consensus.engine.forest import Forest, TokenString
 from langchain_consensus.engine.masking import masked
-from langchain_consensus.engine.node_keys import NodeKeys
-from langchain_consensus.engine.plan import Plan, make_plan
-from langchain_consensus.engine.prefix_cache import new_beginnings
-from langchain_consensus.engine.rows import largest, logsumexp
-from langchain_consensus.engine.scoring import run_steps
+from langchain_consensus.engine.rows import logsumexp
+from langchain_consensus.engine.token_choice import chosen
 from langchain_consensus.engine.trunk_cache import TrunkCache
-from langchain_consensus.engine.wanted import WantedSteps
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -31,9 +26,9 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.base import SamplingSettings
     from langchain_consensus.engine.masking import TokenGrammar
     from langchain_consensus.engine.network import Network
-    from langchain_consensus.engine.prefix_cache import PrefixCache
+    from langchain_consensus.engine.prefill import Prefill
 
-__all__ = ["Fork", "Prefill", "draw", "prefill", "truncated"]
+__all__ = ["Fork", "draw"]
 
 _PROMPT, _NOBODY = -1, -2
 """Owners of a cache position that all forks see, and that none sees."""
@@ -56,68 +51,6 @@ class Fork:
     logprobs: list[float] = field(default_factory=list)
     done: bool = False
     grammar: TokenGrammar | None = None
-
-
-@dataclass(frozen=True, kw_only=True, slots=True, eq=False)
-class Prefill:
-    """Prompts that went through the network.
-
-    Attributes:
-        plan: How they went.
-        lengths: `[P]` tokens of each prompt.
-        logits: `[P, vocabulary]` float32, for the first token of the answers.
-        layers: Keys and values of every layer, `[P, heads, longest + room, head_dim]`.
-    """
-
-    plan: Plan
-    lengths: NDArray[np.int64]
-    logits: torch.Tensor
-    layers: list[tuple[torch.Tensor, torch.Tensor]]
-
-
-def prefill(
-    network: Network,
-    prompts: Sequence[Sequence[int]],
-    *,
-    room: int,
-    token_budget: int,
-    prefixes: PrefixCache,
-    wanted_by: Callable[[Forest], WantedSteps] = WantedSteps.all_of,
-) -> Prefill:
-    """Computes every distinct prefix of `prompts` once and lays each prompt's keys and values out in a row.
-
-    Args:
-        network: The model.
-        prompts: Token ids, none empty.
-        room: Positions to leave behind the longest prompt for what will be drawn.
-        token_budget: Tokens of one forward.
-        prefixes: Beginnings of earlier calls; those of this one are added.
-        wanted_by: Says of each step whether to run it; prompts whose steps are left out get no logits, and must not be
-            drawn from.
-    """
-    # The forest reads all but a string's last token; a dummy continuation makes it read the whole prompt.
-    forest = Forest.build([TokenString(prefix=tuple(ids), continuation=(0,)) for ids in prompts])
-    known = prefixes.known(forest)
-    plan = make_plan(forest, token_budget=token_budget, restored={root: p.length for root, p in known.items()})
-    keys = NodeKeys(np.arange(len(forest)), known)
-    last = torch.empty(0)
-    wanted = wanted_by(forest)
-    for step, hidden in run_steps(network, forest, plan, known=known, on_keys=keys, wanted=wanted):
-        mine = np.flatnonzero(np.isin(forest.paths_end, step.nodes))
-        if len(mine):
-            rows = np.searchsorted(step.nodes, forest.paths_end[mine])
-            found = hidden[0, torch.from_numpy(rows).to(hidden.device)]
-            last = last if len(last) else found.new_zeros(len(prompts), found.shape[-1])
-            last[torch.from_numpy(mine).to(hidden.device)] = found
-    lengths = np.array([len(ids) for ids in prompts])
-    longest = int(lengths.max())
-    paths = torch.zeros(len(prompts), longest, dtype=torch.int64)
-    for number, end in enumerate(forest.paths_end):
-        paths[number, : lengths[number]] = torch.from_numpy(forest.path(int(end)))
-    layers = [(_rows(k, paths, room), _rows(v, paths, room)) for k, v in keys.layers(np.arange(len(forest)))]
-    if not wanted.left_out:  # what was left out has no keys
-        prefixes.keep(forest, {root: keys.layers(nodes) for root, nodes in new_beginnings(forest, known).items()})
-    return Prefill(plan=plan, lengths=lengths, logits=network.logits(last), layers=layers)
 
 
 def draw(
@@ -232,7 +165,7 @@ def _extend(
     index = torch.tensor(list(rows), device=logits.device)
     uniforms = torch.tensor([u[len(fork.ids)] for fork, _, u in entries], dtype=torch.float64)
     allowed = _allowed(logits, [fork for fork, _, _ in entries], rows)
-    tokens = _pick(allowed, index, uniforms, settings) if settings.temperature else allowed.argmax(-1)[index]
+    tokens = chosen(allowed, index, uniforms, settings) if settings.temperature else allowed.argmax(-1)[index]
     logprobs = (logits[index, tokens] - logsumexp(logits)[index]).double().cpu().tolist()
     for (fork, _, _), token, logprob in zip(entries, tokens.tolist(), logprobs, strict=True):
         fork.ids.append(token)
@@ -247,55 +180,3 @@ def _allowed(logits: torch.Tensor, forks: Sequence[Fork], rows: Sequence[int]) -
     # Forks share a row before their first token alone, and stand at the same place in the grammar there.
     grammars = {row: fork.grammar for row, fork in zip(rows, forks, strict=True) if fork.grammar is not None}
     return masked(logits, [grammars[row] for row in range(len(logits))]) if grammars else logits
-
-
-def truncated(logits: torch.Tensor, settings: SamplingSettings) -> tuple[torch.Tensor, torch.Tensor]:
-    """Temperature, top-k, top-p and min-p, in transformers' order and, but for top-k, by transformers' own warpers.
-
-    Top-k comes first and leaves k columns, so that top-p sorts those and not the vocabulary; the outcome is the same.
-
-    Args:
-        logits: `[R, vocabulary]`.
-        settings: The four numbers; the temperature is above 0.
-
-    Returns:
-        `[R, K]` the logits that remain, minus infinity where dropped, and `[R, K]` the token of each.
-    """
-    from transformers.generation.logits_process import (
-        LogitsProcessorList,
-        MinPLogitsWarper,
-        TemperatureLogitsWarper,
-        TopPLogitsWarper,
-    )
-
-    columns = min(settings.top_k, logits.shape[-1]) or logits.shape[-1]
-    if columns < logits.shape[-1]:
-        values, tokens = largest(logits, columns)
-    else:
-        values, tokens = logits.clone(), torch.arange(columns, device=logits.device).expand(logits.shape)
-    warpers = LogitsProcessorList([TemperatureLogitsWarper(float(settings.temperature))])
-    if settings.top_p < 1:
-        warpers.append(TopPLogitsWarper(settings.top_p))
-    if settings.min_p:
-        warpers.append(MinPLogitsWarper(settings.min_p))
-    return warpers(cast("torch.LongTensor", tokens), cast("torch.FloatTensor", values)), tokens
-
-
-def _pick(logits: torch.Tensor, rows: torch.Tensor, uniforms: torch.Tensor, settings: SamplingSettings) -> torch.Tensor:
-    """The token at which the cumulative probability of `logits[rows]` first exceeds each uniform number."""
-    values, tokens = truncated(logits, settings)
-    cumulative = torch.softmax(values.double(), dim=-1).cumsum(dim=-1)[rows]
-    total = cumulative[:, -1]
-    # Below the total even after rounding, or the first token without any probability would be drawn.
-    threshold = torch.minimum(uniforms.to(logits.device) * total, torch.nextafter(total, torch.zeros_like(total)))
-    columns = torch.searchsorted(cumulative, threshold[:, None], right=True).clamp_(max=values.shape[-1] - 1)
-    return tokens[rows].gather(1, columns)[:, 0]
-
-
-def _rows(store: torch.Tensor, paths: torch.Tensor, room: int) -> torch.Tensor:
-    """`[P, heads, longest + room, width]`: the nodes' states of each path, and room behind them."""
-    _, heads, _, width = store.shape
-    prompts, longest = paths.shape
-    rows = store.new_empty(prompts, heads, longest + room, width)
-    rows[:, :, :longest] = store[0][:, paths.to(store.device)].transpose(0, 1)
-    return rows

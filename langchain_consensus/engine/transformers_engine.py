@@ -6,29 +6,27 @@ loops: one thread an engine works for all of them, and what comes at the same ti
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.engine.base import SampleResult
 from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
-from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_model
 from langchain_consensus.engine.gathering import Gatherer, Gathering
+from langchain_consensus.engine.held_model import HeldModel, evaluating
 from langchain_consensus.engine.limits import checked_limits
-from langchain_consensus.engine.loading import LoadOptions, load_model, load_tokenizer, require_local, resolve
-from langchain_consensus.engine.refusals import closed
+from langchain_consensus.engine.loading import LoadOptions
 from langchain_consensus.engine.sharing import DrawJob, drawn_together, scored_together
 from langchain_consensus.engine.worker import Worker
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from langchain_consensus.engine.base import SamplingSettings, ScoreRequest, ScoreResult
-    from langchain_consensus.engine.check_memory import CheckMemory
     from langchain_consensus.engine.checked_network import AttentionName
+    from langchain_consensus.engine.facts import ModelFacts
     from langchain_consensus.engine.forest import TokenString
     from langchain_consensus.engine.limits import Limits
     from langchain_consensus.engine.local_model import LocalModel
@@ -64,7 +62,7 @@ class TransformersEngine:
         row_budget: int = 64,
         prefix_cache_bytes: int = 128 * 2**20,
         attention: AttentionName = "auto",
-        limits: Limits | None = None,
+        limits: Limits | Mapping[str, int | None] | None = None,
         max_waiting: int = 1024,
     ) -> None:
         """Remembers what to load; the first call loads it.
@@ -82,7 +80,8 @@ class TransformersEngine:
                 that are kept from call to call; 0 keeps none.
             attention: How packed strings attend: `sdpa`, `flex` (FlexAttention, compiled on first use), or `auto`,
                 which measures both on CUDA when the model is loaded and takes `sdpa` elsewhere.
-            limits: How large a call may be; `None` sets no limit but the model's own.
+            limits: How large a call may be, as a `Limits` or as a mapping with its fields; `None` sets no limit but the
+                model's own.
             max_waiting: Calls that may wait for the engine, at least 1; the next is refused with an `EngineBusyError`.
         """
         if not isinstance(model_id, str) or not model_id.strip():
@@ -101,22 +100,23 @@ class TransformersEngine:
         if attention not in ("auto", "sdpa", "flex"):
             msg = f"`attention` is {attention!r}; it must be 'auto', 'sdpa' or 'flex'."
             raise InvalidInputError(msg)
-        self._name = model_id
-        self._attention = attention
-        self._options = LoadOptions(
-            dtype=dtype,
-            device_map=device_map,
-            revision=revision,
-            trust_remote_code=trust_remote_code,
-            cache_dir=None if cache_dir is None else Path(cache_dir),
+        self._held = HeldModel(
+            name=model_id,
+            options=LoadOptions(
+                dtype=dtype,
+                device_map=device_map,
+                revision=revision,
+                trust_remote_code=trust_remote_code,
+                cache_dir=None if cache_dir is None else Path(cache_dir),
+            ),
+            token_budget=token_budget,
+            row_budget=row_budget,
+            prefix_cache_bytes=prefix_cache_bytes,
+            attention=attention,
+            limits=checked_limits(limits),
         )
-        self._budgets = (token_budget, row_budget, prefix_cache_bytes)
-        self._lock = threading.RLock()
-        self._loaded: LocalModel | None = None
+        self._max_waiting = max_waiting
         self._written: dict[tuple[str, str], str] = {}
-        self._owned: tuple[Any, Any] | None = None
-        self._closed = False
-        self._limits = checked_limits(limits)
         self.worker = Worker(max_waiting=max_waiting)
         """The threads in which async callers use this engine."""
         worker = self.worker
@@ -134,7 +134,7 @@ class TransformersEngine:
         row_budget: int = 64,
         prefix_cache_bytes: int = 128 * 2**20,
         attention: AttentionName = "auto",
-        limits: Limits | None = None,
+        limits: Limits | Mapping[str, int | None] | None = None,
         max_waiting: int = 1024,
     ) -> Self:
         """An engine on a model and tokenizer that the caller owns; neither is changed.
@@ -160,13 +160,13 @@ class TransformersEngine:
             limits=limits,
             max_waiting=max_waiting,
         )
-        engine._owned = (model, tokenizer)
+        engine._held.owned = (model, tokenizer)
         return engine
 
     @property
     def name(self) -> str:
         """The model's id."""
-        return self._name
+        return self._held.name
 
     @property
     def recipe(self) -> dict[str, Any]:
@@ -178,47 +178,39 @@ class TransformersEngine:
             InvalidInputError: If the engine cannot be made again from it: the caller owns its model, or has allowed
                 code from the model's repository to run, which whoever loads must decide anew.
         """
-        if self._owned is not None:
-            msg = (
-                f"`engine` {self._name!r} wraps a model that the caller owns; only one made from a model id can be "
-                "made again. Write down the other settings, and give the engine when you load them."
-            )
-            raise InvalidInputError(msg)
-        if self._options.trust_remote_code:
-            msg = (
-                f"`engine` {self._name!r} has `trust_remote_code=True`; whoever loads must decide that anew. Write "
-                "down the other settings, and give the engine when you load them."
-            )
-            raise InvalidInputError(msg)
-        tokens, rows, prefix_bytes = self._budgets
+        held = self._held
+        for is_so, why in (
+            (held.owned is not None, "wraps a model that the caller owns; only one of a model id can be made again"),
+            (held.options.trust_remote_code, "has `trust_remote_code=True`; whoever loads must decide that anew"),
+        ):
+            if is_so:
+                remedy = "Write down the other settings, and give the engine when you load them."
+                msg = f"`engine` {held.name!r} {why}. {remedy}"
+                raise InvalidInputError(msg)
         arguments = {
-            "dtype": self._options.dtype,
-            "device_map": self._options.device_map,
-            "revision": self._options.revision,
-            "token_budget": tokens,
-            "row_budget": rows,
-            "prefix_cache_bytes": prefix_bytes,
+            "dtype": held.options.dtype,
+            "device_map": held.options.device_map,
+            "revision": held.options.revision,
+            "token_budget": held.token_budget,
+            "row_budget": held.row_budget,
+            "prefix_cache_bytes": held.prefix_cache_bytes,
+            "attention": held.attention,
+            "limits": {k: v for k, v in asdict(held.limits).items() if v is not None} or None,
+            "max_waiting": self._max_waiting,
         }
         defaults = TransformersEngine.__init__.__kwdefaults__ or {}
-        return {"model_id": self._name} | {k: v for k, v in arguments.items() if v != defaults[k]}
+        return {"model_id": held.name} | {k: v for k, v in arguments.items() if v != defaults[k]}
 
     @property
     def is_chat(self) -> bool:
         """Whether the model has a chat template; for a model that is not embedded this loads it."""
-        known = EMBEDDED_MODELS.get(self._name)
-        return known.is_chat if known is not None and self._owned is None else self._model().tokens.is_chat
+        known = self._held.embedded
+        return self._model().tokens.is_chat if known is None else known.is_chat
 
     @property
     def facts(self) -> ModelFacts:
         """What is known of the model without loading it: much of an embedded model or a folder, nothing of a hub id."""
-        if self._loaded is not None:
-            return facts_of_model(self._loaded.model, self._loaded.tokens.tokenizer)
-        if self._owned is not None:
-            return facts_of_model(*self._owned)
-        known = EMBEDDED_MODELS.get(self._name)
-        if known is not None:
-            return ModelFacts(context=known.context, shows_tools=known.is_chat, follows_grammars=True)
-        return facts_of_folder(Path(self._name).expanduser())
+        return self._held.facts
 
     def sample(self, prompts: Sequence[Prompt], settings: SamplingSettings) -> SampleResult:
         """`settings.n` samples of each prompt, from one prefill each; errors as in `score`."""
@@ -262,7 +254,7 @@ class TransformersEngine:
     @property
     def limits(self) -> Limits:
         """How large a call may be."""
-        return self._limits
+        return self._held.limits
 
     @property
     def prefix_cache(self) -> PrefixCacheStatus:
@@ -281,8 +273,7 @@ class TransformersEngine:
         self.worker.close(timeout)
         self._gatherer.close(None if until is None else max(until - time.monotonic(), 0.0))
         self.worker.close()
-        with self._lock:
-            self._closed, self._loaded, self._owned = True, None, None
+        self._held.let_go()
 
     def __enter__(self) -> Self:
         return self
@@ -294,63 +285,13 @@ class TransformersEngine:
         self, jobs: Sequence[list[list[TokenString]]], watch: Watch
     ) -> Sequence[ScoreResult | EngineError]:
         model = self._model()
-        with _Evaluation(model.model):
+        with evaluating(model.model):
             return scored_together(model, jobs, watch)
 
     def _draw_together(self, jobs: Sequence[DrawJob], watch: Watch) -> Sequence[Drawn | EngineError]:
         model = self._model()
-        with _Evaluation(model.model):
+        with evaluating(model.model):
             return drawn_together(model, jobs, watch)
 
     def _model(self) -> LocalModel:
-        with self._lock:
-            if self._closed:
-                raise closed()
-            if self._loaded is None:
-                require_local()
-                from langchain_consensus.engine.local_model import LocalModel
-                from langchain_consensus.engine.memory import Budgets
-
-                if self._owned is not None:
-                    model, tokenizer = self._owned
-                else:
-                    source = resolve(self._name, self._options)
-                    tokenizer = load_tokenizer(source, self._options)
-                    model = load_model(source, self._options)
-                tokens, rows, prefix_bytes = self._budgets
-                budgets = Budgets(tokens=tokens, rows=rows, prefix_bytes=prefix_bytes)
-                with _Evaluation(model):
-                    self._loaded = LocalModel(
-                        model,
-                        tokenizer,
-                        budgets=budgets,
-                        attention=self._attention,
-                        checks=self._checks(),
-                        limits=self._limits,
-                    )
-            return self._loaded
-
-    def _checks(self) -> CheckMemory | None:
-        """Where results of self-checks are kept; a model that its owner made, and may have changed, is checked anew."""
-        if self._owned is not None:
-            return None
-        from langchain_consensus.engine.check_memory import CheckMemory
-        from langchain_consensus.engine.model_cache import default_cache_dir
-
-        return CheckMemory((self._options.cache_dir or default_cache_dir()) / "self-checks")
-
-
-class _Evaluation:
-    """Puts a model that its owner left in training mode into evaluation mode, and back."""
-
-    def __init__(self, model: Any) -> None:
-        self._model = model
-        self._training = bool(model.training)
-
-    def __enter__(self) -> None:
-        if self._training:
-            self._model.eval()
-
-    def __exit__(self, *args: object) -> None:
-        if self._training:
-            self._model.train()
+        return self._held.model()

@@ -32,6 +32,7 @@ _OF_VERIFY = (
     "keep_drafts",
     "contrast_candidates",
     "contrast_by",
+    "rivals",
 )
 _OF_SELECT = (
     "num_candidates",
@@ -71,6 +72,7 @@ def _rules(options: Options) -> tuple[tuple[str, bool, str], ...]:
             _is_count(options.contrast_candidates, 0),
             "a whole number of at least 0",
         ),
+        ("rivals", _is_count(options.rivals, 0), "a whole number of at least 0"),
         ("num_candidates", _is_count(options.num_candidates, 2), "a whole number of at least 2"),
         ("contrast_by", options.contrast_by in CONTRAST_BY, f"one of {list(CONTRAST_BY)}"),
         ("on_failure", options.on_failure in ON_FAILURE, f"one of {list(ON_FAILURE)}"),
@@ -127,6 +129,9 @@ def check_fit(options: Options) -> None:
         if options.mode != mode and getattr(options, option.name) != _default(option):
             msg = f"`{option.name}` is an option of mode {mode!r} and the mode is {options.mode!r}; leave it out."
             raise InvalidInputError(msg)
+    if options.rivals and options.contrast_candidates:
+        msg = f"`rivals` is {options.rivals} beside `contrast_candidates`; an answer is judged in one of these ways."
+        raise InvalidInputError(msg)
     if options.mode == "tools" and not options.verify_tools:
         msg = "`mode` is 'tools' and `verify_tools` is empty; name the tools and the confidence that each needs."
         raise InvalidInputError(msg)

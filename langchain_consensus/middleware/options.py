@@ -61,6 +61,7 @@ class OptionFields(TypedDict, total=False):
     keep_drafts: bool
     contrast_candidates: int
     contrast_by: ContrastBy
+    rivals: int
     num_candidates: int
     draw_settings: Mapping[str, Any]
     rank_tool_calls: bool
@@ -111,6 +112,8 @@ class Options:
             verdict.
         contrast_by: `verify`: how: `verdict` reads the answer's verdict relative to theirs, `game` lets all of them
             play, and takes the equilibrium discriminator's policy.
+        rivals: `verify`: how many incorrect answers the judge draws to compare the answer with, in place of
+            `contrast_candidates`; the confidence is then at most that of the answer against the best of them.
         num_candidates: `select`: how many replies are drawn.
         draw_settings: `select`: options of the model's calls for every reply after the first, such as
             `{"temperature": 0.8}` for a model that is otherwise greedy and would say the same again.
@@ -136,6 +139,7 @@ class Options:
     keep_drafts: bool = False
     contrast_candidates: int = 0
     contrast_by: ContrastBy = "verdict"
+    rivals: int = 0
     num_candidates: int = 4
     draw_settings: Mapping[str, Any] = field(default_factory=dict)
     rank_tool_calls: bool = False
@@ -190,6 +194,7 @@ class Options:
             contrast=drawn,
             contrast_by=self.contrast_by,
             beside=tuple(self.judges),
+            rivals=self.rivals,
         )
 
     @property

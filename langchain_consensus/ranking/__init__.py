@@ -1,5 +1,6 @@
 """Step 4: Solution -> Ranking. Every decision rule from the same scores, the chosen order, and the evidence for it."""
 
+from langchain_consensus.ranking.against import RIVAL_ATTEMPTS, decided, probability_against
 from langchain_consensus.ranking.order import ranked
 from langchain_consensus.ranking.record import (
     JudgeScore,
@@ -12,12 +13,15 @@ from langchain_consensus.ranking.record import (
 from langchain_consensus.ranking.rules import Rule, rule_named, scores_of
 
 __all__ = [
+    "RIVAL_ATTEMPTS",
     "JudgeScore",
     "RankedCandidate",
     "Ranking",
     "Rule",
     "SolverEvidence",
     "StandardErrors",
+    "decided",
+    "probability_against",
     "ranked",
     "raw_verdict",
     "rule_named",

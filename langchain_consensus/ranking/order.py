@@ -130,6 +130,7 @@ def _candidate(
         verdict_incorrect=float(views.verdict_logprobs[_I, place]),
         scores={rule: float(values[place]) for rule, values in scores.items()},
         calibrated=calibrated,
+        is_rival=item.is_rival,
         errors=None if views.counts is None else _errors(views.counts, place),
         judges=tuple(
             JudgeScore(

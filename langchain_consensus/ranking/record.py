@@ -71,7 +71,7 @@ class RankedCandidate:
     Attributes:
         text: The answer.
         members: All distinct strings that were merged into it.
-        position: Index of its first occurrence among the answers that were given or drawn, from 0.
+        position: Index of its first occurrence among the answers that were given or drawn, from 0; rivals come after.
         draws: How often it was drawn.
         generator_correct: log P(text given question, correct), summed over tokens.
         generator_incorrect: The same under the incorrect condition.
@@ -80,6 +80,8 @@ class RankedCandidate:
         verdict_incorrect: Log-probability of the verdict word for "incorrect".
         scores: The candidate's score under every rule.
         calibrated: The probability that it is right by the profile that was used; `None` without one.
+        is_rival: Whether it was drawn as an incorrect answer, to compare a lone one with; it is never the answer.
+        against_rivals: Of an answer with rivals, the probability that the rule gives to it against its best rival.
         errors: Standard errors of these views, if they were sampled.
         judges: What every judge says where there are several, the model itself first; else empty.
     """
@@ -95,12 +97,19 @@ class RankedCandidate:
     verdict_incorrect: float
     scores: Mapping[Rule, float]
     calibrated: float | None = None
+    is_rival: bool = False
+    against_rivals: float | None = None
     errors: StandardErrors | None = None
     judges: tuple[JudgeScore, ...] = ()
 
     @property
     def confidence(self) -> float:
-        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict."""
+        """The probability, 0 to 1, that it is right: the profile's where one was used, else the raw verdict.
+
+        Against rivals it is that verdict or `against_rivals`, whichever is lower.
+        """
+        if self.against_rivals is not None:
+            return min(self.verdict, self.against_rivals)
         return self.verdict if self.calibrated is None else self.calibrated
 
     @property
@@ -136,13 +145,15 @@ class Ranking:
     Attributes:
         question: What was asked.
         candidates: Best first, under `rule`. Ties go to the candidate drawn more often, then to the generator's score,
-            then to the one that came first.
+            then to the one that came first. Rivals stand behind the answer, whatever their scores.
         rule: By which score they are ordered.
         confidence: The probability, 0 to 1, that the best candidate is correct: with a profile calibrated on labelled
-            questions, else the judge's raw verdict, which is not calibrated.
+            questions, else the judge's raw verdict, which is not calibrated. With rivals at most the probability that
+            the rule gives to the answer against the best of them.
         agreement: How much of their probability the two views put on the same candidates before the game: 1 minus the
             total variation distance of the anchors, both as distributions over the candidates; 1 if they agree.
-        margin: How far the best candidate's score is above the second's; infinite for a single candidate.
+        margin: How far the best candidate's score is above the second's; infinite for a single candidate, negative
+            where a rival's is higher.
         views: Whether the views are `exact` log-probabilities or were estimated from what was `sampled`.
         margin_error: Standard error of the lead from sampling; 0 for exact views.
         warnings: What a reader should know before trusting the answer.
@@ -176,6 +187,11 @@ class Ranking:
     def answer(self) -> str:
         """The text of the best candidate."""
         return self.candidates[0].text
+
+    @property
+    def rivals(self) -> tuple[RankedCandidate, ...]:
+        """What the answer was compared with because nothing else was drawn or given; best first, often empty."""
+        return tuple(one for one in self.candidates if one.is_rival)
 
     @property
     def is_certain(self) -> bool:

@@ -18,7 +18,7 @@ def as_table(ranking: Ranking) -> str:
     shown = (Rule.SELF_CONTRASTIVE, Rule.DISCRIMINATOR, Rule.ER_GENERATOR, Rule.ER_DISCRIMINATOR)
     rows = [
         (
-            one.text if len(one.text) <= 40 else one.text[:39] + "…",
+            (one.text if len(one.text) <= 40 else one.text[:39] + "…") + " (rival)" * one.is_rival,
             str(one.draws),
             f"{one.generator_correct:.2f}",
             f"{one.verdict:.2f}",
@@ -31,8 +31,10 @@ def as_table(ranking: Ranking) -> str:
         "  ".join([row[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(row[1:], widths[1:], strict=True))])
         for row in (head, *rows)
     ]
+    best = ranking.candidates[0]
     sampled = f", views sampled, lead {ranking.margin:.2g} ± {ranking.margin_error:.2g}" * (ranking.views == "sampled")
-    sure = f"confidence {ranking.confidence:.2f}, agreement {ranking.agreement:.2f}{sampled}"
+    against = "" if best.against_rivals is None else f", {best.against_rivals:.2f} against the best rival"
+    sure = f"confidence {ranking.confidence:.2f}{against}, agreement {ranking.agreement:.2f}{sampled}"
     found = f"{ranking.answer}  (rule {ranking.rule}, {sure})"
     judges = ", ".join(f"{one.name} {one.weight:.2f}" for one in ranking.candidates[0].judges)
     notes = [*([f"judges: {judges}"] if judges else []), *(f"! {warning}" for warning in ranking.warnings)]

@@ -62,10 +62,11 @@ def _candidates(svg: ET.Element, ranking: Ranking) -> None:
         lines = wrap(_line(one.text), 31 if roomy else 29, max_lines=2 if roomy else 1, placeholder="…")
         for number, line in enumerate(lines):
             _text(svg, _EDGE + 31, y + 18 * number, "best" if place == 1 else "answer", line)
+        drawn = f"{one.draws} \N{MULTIPLICATION SIGN}"
         if roomy:
-            _text(svg, _EDGE + 31, y + 18 * len(lines), "draws", f"drawn {one.draws} \N{MULTIPLICATION SIGN}")
+            _text(svg, _EDGE + 31, y + 18 * len(lines), "draws", "rival" if one.is_rival else f"drawn {drawn}")
         else:
-            _text(svg, _EDGE + _LIST, y, "draws", f"{one.draws} \N{MULTIPLICATION SIGN}", anchor="end")
+            _text(svg, _EDGE + _LIST, y, "draws", "rival" if one.is_rival else drawn, anchor="end")
 
 
 def _line(text: str) -> str:

@@ -32,6 +32,7 @@ RULES = {
     Rule.ER_DISCRIMINATOR: "ER-D",
 }
 _LONGEST = 240
+_VERDICT = "the judge's own verdict on it, not calibrated"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +67,7 @@ class Row:
     whole: str | None
     members: tuple[str, ...]
     draws: int
+    rival: bool  # drawn as an incorrect answer, and never the answer
     generator: tuple[Share, Share]  # before, after
     judge: tuple[Share, Share]
     raw: tuple[tuple[str, str], ...]  # every score, under the names of the command line
@@ -100,15 +102,11 @@ class Cost:
     meaning: str
 
 
-_CONFIDENCE = {
-    False: "the judge's own verdict on it, not calibrated",
-    True: "the probability that it is right, by the profile",
-}
-
-
 def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
     """The head of the page; below `min_confidence` the answer is withheld."""
     below = min_confidence is not None and ranking.confidence < min_confidence
+    share = ranking.candidates[0].against_rivals
+    over = "the best rival" if ranking.rivals else "the second candidate"
     margin = f"{ranking.margin:.3f}" if isfinite(ranking.margin) else "none"
     if ranking.views == "sampled":
         margin += f" ± {ranking.margin_error:.3f} from sampling"
@@ -121,9 +119,10 @@ def head_of(ranking: Ranking, min_confidence: float | None) -> Head:
         wording=visible(ranking.wording),
         rule=RULES[ranking.rule],
         facts=(
-            ("Confidence", percent(ranking.confidence), _CONFIDENCE[ranking.profile is not None]),
+            ("Confidence", percent(ranking.confidence), _meaning(ranking)),
             ("Agreement", f"{ranking.agreement:.2f}", "of the two views before the game, 1 is full"),
-            ("Margin", margin, f"over the second candidate, by {RULES[ranking.rule]}"),
+            ("Margin", margin, f"over {over}, by {RULES[ranking.rule]}"),
+            *(() if share is None else (("Against the best rival", percent(share), "if one of the two is right"),)),
         ),
     )
 
@@ -204,10 +203,19 @@ def _row(one: RankedCandidate, place: int, drawn: bool) -> Row:  # noqa: FBT001 
         whole=visible(one.text) if len(one.text) > _LONGEST else None,
         members=tuple(visible(shortened(member, _LONGEST)) for member in one.members if member != one.text),
         draws=one.draws,
+        rival=one.is_rival,
         generator=(_share(one.scores[Rule.SELF_CONTRASTIVE]), _share(one.scores[Rule.ER_GENERATOR])),
         judge=(_share(one.scores[Rule.DISCRIMINATOR]), _share(one.scores[Rule.ER_DISCRIMINATOR])),
         raw=(*logs, *scores),
     )
+
+
+def _meaning(ranking: Ranking) -> str:
+    """What the confidence is."""
+    if ranking.rivals:
+        return "the judge's own verdict on it or what the rule gives it against rivals, the lower one; not calibrated"
+    calibrated = ranking.profile is not None
+    return "the probability that it is right, by the profile" if calibrated else _VERDICT
 
 
 def _levelled(policy: FloatArray) -> bool:

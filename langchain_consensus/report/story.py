@@ -35,6 +35,8 @@ def told(ranking: Ranking, course: Course) -> tuple[str, ...]:
     if len(ranking.candidates) == 1:
         verdict = percent(ranking.candidates[0].verdict)
         return (f"There is one distinct answer, so there was nothing to settle. The judge's raw verdict is {verdict}.",)
+    if ranking.rivals:
+        return (_beside(ranking), *moved(ranking, course), _against(ranking))
     return (_without(ranking), *moved(ranking, course), _chosen(ranking))
 
 
@@ -42,6 +44,26 @@ def moved(ranking: Ranking, course: Course) -> tuple[str, ...]:
     """The part of the story that the game tells: before it, on the way, after it."""
     told_of = (_before(ranking, course), _on_the_way(ranking, course), _after(ranking, course), _pairs(course))
     return tuple(sentence for sentence in told_of if sentence)
+
+
+def _beside(ranking: Ranking) -> str:
+    names = ", ".join(quoted(one.text) for one in ranking.rivals[:3])
+    more = f" and {len(ranking.rivals) - 3} others" if len(ranking.rivals) > 3 else ""
+    return (
+        f"There is one distinct answer, {quoted(ranking.answer)}. So that it can be compared with something, the "
+        f"generator was asked for incorrect answers, and said {names}{more}; none of these rivals can be the answer."
+    )
+
+
+def _against(ranking: Ranking) -> str:
+    rival, verdict = quoted(ranking.rivals[0].text), percent(ranking.candidates[0].verdict)
+    share = ranking.candidates[0].against_rivals or 0.0
+    best = "a rival has the better score" if share < _EVEN else "no rival has a better score"
+    return (
+        f"The answer is {quoted(ranking.answer)}; by the rule `{ranking.rule}` {best}. The rule gives the answer "
+        f"{percent(share)} against its best rival, {rival}. The judge's raw verdict on it is {verdict}. The lower of "
+        "both is its confidence."
+    )
 
 
 def _without(ranking: Ranking) -> str:

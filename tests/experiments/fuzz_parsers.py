@@ -151,8 +151,8 @@ def _saved(value: Any, folder: Path) -> None:
     allowed = [EquilibriumRankingLLM, ChatEquilibriumRanking, ConsensusRanker]
     made = load(value, allowed_objects=allowed, valid_namespaces=["langchain_consensus"])
     engine = getattr(made, "engine", None)
-    assert engine is None or not engine._options.trust_remote_code
-    assert engine is None or engine._loaded is None
+    assert engine is None or not engine._held.options.trust_remote_code
+    assert engine is None or engine._held.loaded is None
 
 
 def _reply(text: str, folder: Path) -> None:

@@ -23,7 +23,7 @@ LAYERS = (
     ("meanings", "sampled_views"),
     ("diagnosis",),
     ("ranking", "observation"),
-    ("calibration", "rounds", "uncertainty"),
+    ("calibration", "rivals", "rounds", "uncertainty"),
     ("judging",),
     ("raw_verdicts",),
     ("consensus",),

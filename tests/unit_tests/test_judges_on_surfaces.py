@@ -151,7 +151,7 @@ def test_a_round_trip_gives_the_same_judges_and_loads_nothing(surface):
     assert [judge.weight for judge in after.judges] == [0.5, "informed", 0]
     assert after.judges[1].wording == mine
     assert after.judges[0].engine.recipe == {"model_id": "nobody/other", "dtype": "float32"}
-    assert after.judges[0].engine._loaded is None
+    assert after.judges[0].engine._held.loaded is None
 
 
 def test_a_judge_whose_engine_was_not_made_from_a_model_id_is_not_written_down():

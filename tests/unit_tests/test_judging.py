@@ -17,6 +17,7 @@ from langchain_consensus import (
     given,
 )
 from langchain_consensus.calibration.informed import InformedAnchors
+from langchain_consensus.calibration.labelling import calibrated_from
 from langchain_consensus.calibration.several import evidence_with
 from langchain_consensus.candidates import gathered
 from langchain_consensus.engine import FakeEngine, ScoreRequest, Usage
@@ -29,6 +30,7 @@ from langchain_consensus.prompts import wording_named
 from langchain_consensus.ranking import Rule
 from langchain_consensus.views import scored
 from tests.engines import CAPITAL, SUM, RecordingEngine, TableEngine, drawn
+from tests.two_faced import TwoFaced
 from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 
 QUESTIONS = [Question(text=CAPITAL), Question(text=SUM)]
@@ -275,6 +277,28 @@ def test_a_ranking_shows_itself_with_its_judges():
     assert "judges:" not in str(Consensus(engine=RecordingEngine()).rank(BATCH)[0])
     page = ranking.to_html()
     assert "Canberra" in page
+
+
+@pytest.mark.parametrize("drawn_answers", [True, False])
+def test_a_lone_answer_is_judged_beside_its_rivals_by_every_judge(drawn_answers):
+    engine = TwoFaced()
+    consensus = Consensus(
+        engine=engine, rivals=4, judges=(Judge(wording="agent_answer"),), sampling=SamplingSettings(n=4)
+    )
+    [ranking] = (
+        consensus.ask([Question(text=CAPITAL)]) if drawn_answers else consensus.rank([given(CAPITAL, ["Canberra"])])
+    )
+    assert ranking.rivals
+    assert all(len(one.judges) == 2 for one in ranking.candidates)
+    best = ranking.candidates[0]
+    assert ranking.confidence == min(best.verdict, best.against_rivals)
+    assert ConsensusResult.of(ranking).candidates[0].confidence == ranking.confidence
+
+
+def test_a_profile_is_not_fitted_to_rankings_by_several_judges():
+    rankings = Consensus(engine=RecordingEngine(), judges=(Judge(wording="agent_answer"),)).rank(BATCH)
+    with pytest.raises(InvalidInputError, match="has one by several judges"):
+        calibrated_from(rankings, [bool, bool])
 
 
 def test_rounds_ask_the_judges_too():

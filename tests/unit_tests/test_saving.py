@@ -14,6 +14,7 @@ from langchain_consensus import (
     ConsensusRanker,
     EquilibriumRankingLLM,
     FakeEngine,
+    Limits,
     TransformersEngine,
 )
 from langchain_consensus.game import Equilibrium, LogTimeFlow, PiKL
@@ -36,7 +37,15 @@ def again(component):
 def test_a_round_trip_gives_the_same_settings_and_loads_nothing(surface):
     before = surface.from_model_id(
         MODEL,
-        engine_options={"dtype": "float32", "revision": "v2", "token_budget": 64, "device_map": {"": "cpu"}},
+        engine_options={
+            "dtype": "float32",
+            "revision": "v2",
+            "token_budget": 64,
+            "device_map": {"": "cpu"},
+            "attention": "sdpa",
+            "limits": Limits(candidates=16, documents=20),
+            "max_waiting": 8,
+        },
         wording=wording_named("qa").model_copy(update={"name": "mine"}),
         rule="majority",
         solver=LogTimeFlow(time=100),
@@ -51,8 +60,12 @@ def test_a_round_trip_gives_the_same_settings_and_loads_nothing(surface):
         "revision": "v2",
         "token_budget": 64,
         "device_map": {"": "cpu"},
+        "attention": "sdpa",
+        "limits": {"candidates": 16, "documents": 20},
+        "max_waiting": 8,
     }
-    assert after.engine._loaded is None
+    assert after.engine.limits == Limits(candidates=16, documents=20)
+    assert after.engine._held.loaded is None
 
 
 @pytest.mark.parametrize("surface", SURFACES[:2])

@@ -30,7 +30,7 @@ def test_an_embedded_model_is_known_before_it_is_loaded():
     assert known["max_input_tokens"] == 32_768 - 100
     assert known["max_output_tokens"] == 100
     assert known["tool_calling"] is known["tool_choice"] is known["structured_output"] is True
-    assert engine._loaded is None
+    assert engine._held.loaded is None
     assert not any(known[f"{kind}_inputs"] for kind in ("image", "audio", "video", "pdf"))
 
 

@@ -20,6 +20,7 @@ from langchain_consensus.prompts import PRESETS, Question
 from langchain_consensus.ranking import Rule
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import SOLVERS
+from tests.two_faced import OTHER, TwoFaced
 
 AUSTRALIA, ITALY = CAPITALS
 
@@ -171,3 +172,29 @@ def test_importing_the_program_loads_no_heavy_library():
     code = f"import sys, langchain_consensus.cli; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_a_lone_answer_is_shown_with_its_rivals_in_words_and_withheld_where_it_loses_to_one():
+    asked = ("ask", OTHER, "--rivals", 2, "--n", 3)
+    ran = run(*asked, engine=TwoFaced("five", "six", right=("four",)))
+    assert ran.code == 0
+    assert "-> four  (rule er_discriminator, confidence 0." in ran.out
+    assert " against the best rival, agreement" in ran.out
+    assert ran.out.count("(rival)") == 2
+    assert "! By the rule 'er_discriminator' the model prefers 'five'" in ran.out
+    withheld = run(*asked, "--min-confidence", 0.5, engine=TwoFaced("five", "six", right=("four",)))
+    assert withheld.code == 3
+    [found] = run(*asked, "--json", engine=TwoFaced("five", "six", right=("four",))).objects
+    assert [one["is_rival"] for one in found["candidates"]] == [False, True, True]
+
+
+def test_a_single_given_candidate_can_have_rivals_too():
+    ran = run("rank", OTHER, "--candidate", "four", "--rivals", 1, "--json", engine=TwoFaced("five"))
+    [found] = ran.objects
+    assert (found["answer"], len(found["candidates"])) == ("four", 2)
+
+
+def test_rivals_beside_an_option_without_room_for_them_are_an_error():
+    ran = run("ask", OTHER, "--rivals", 2, "--rule", "majority")
+    assert ran.code == 2
+    assert "`rivals` is 2 and `rule` is 'majority'" in ran.err

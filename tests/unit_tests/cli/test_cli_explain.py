@@ -9,6 +9,7 @@ from langchain_consensus.cli.ask import ask
 from langchain_consensus.cli.explain import explain
 from langchain_consensus.engine.fake import FakeEngine
 from langchain_consensus.report import render
+from tests.two_faced import OTHER, TwoFaced
 
 AUSTRALIA, ITALY = CAPITALS
 
@@ -133,3 +134,10 @@ def test_its_options_are_those_of_ask_with_the_same_defaults():
     assert set(ours) - set(theirs) == {"candidate", "output", "force"}
     for name in set(ours) & set(theirs) - {"question"}:
         assert ours[name].default == theirs[name].default, name
+
+
+def test_a_lone_answer_s_rivals_are_on_the_page(tmp_path):
+    page = tmp_path / "page.html"
+    ran = run("explain", OTHER, "--candidate", "four", "--rivals", 1, "--output", page, engine=TwoFaced("five"))
+    assert ran.code == 0
+    assert page.read_text("utf-8").count("Rival: drawn as an incorrect answer") == 1

@@ -86,3 +86,13 @@ def test_ties_are_broken_as_in_a_ranking(first, second):
         for place, one in enumerate((first, second))
     ]
     assert best_under(Rule.ER_GENERATOR, plain[::-1])["position"] == 0
+
+
+def test_a_rival_is_no_answer_under_any_rule():
+    plain = [
+        {"scores": {"er_generator": score}, "count": count, "position": place, "is_rival": place == 1}
+        for place, (score, count) in enumerate([(0.1, 1), (0.9, 0)])
+    ]
+    for one in plain:
+        one["scores"]["generator"] = -1.0
+    assert best_under(Rule.ER_GENERATOR, plain)["position"] == 0

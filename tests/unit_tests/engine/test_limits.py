@@ -14,6 +14,7 @@ from langchain_consensus import (
     TransformersEngine,
 )
 from langchain_consensus.engine import SamplingSettings, ScoreRequest
+from langchain_consensus.engine.limits import checked_limits
 from langchain_consensus.engine.local_model import LocalModel
 from langchain_consensus.errors import InvalidInputError, LimitExceededError
 from langchain_consensus.prompts import TextPrompt
@@ -95,3 +96,9 @@ def test_a_limit_is_a_whole_number_above_zero(value):
 def test_limits_that_are_none_are_refused_when_the_engine_is_made(engine):
     with pytest.raises(InvalidInputError, match="`limits` is 5; it must be a `Limits`"):
         engine(limits=5)
+
+
+def test_limits_may_come_as_plain_json_with_their_own_names_alone():
+    assert checked_limits({"candidates": 3, "documents": None}) == Limits(candidates=3)
+    with pytest.raises(InvalidInputError, match=r"`limits` is \{'candidate': 3\}; it must be a `Limits`.*'candidates'"):
+        checked_limits({"candidate": 3})

@@ -212,5 +212,5 @@ def test_closing_lets_go_of_the_model_and_its_threads():
     with pytest.raises(EngineClosedError):
         engine.token_ids("yes")
     engine.close()
-    assert engine._loaded is None
+    assert engine._held.loaded is None
     assert not [t for t in threading.enumerate() if t in engine._gatherer._device._threads]

@@ -8,8 +8,10 @@ from transformers.generation.logits_process import MinPLogitsWarper, TopKLogitsW
 
 from langchain_consensus.engine.base import SamplingSettings
 from langchain_consensus.engine.network import Network
+from langchain_consensus.engine.prefill import prefill
 from langchain_consensus.engine.prefix_cache import PrefixCache
-from langchain_consensus.engine.sampling import Fork, draw, prefill, truncated
+from langchain_consensus.engine.sampling import Fork, draw
+from langchain_consensus.engine.token_choice import truncated
 from tests.unit_tests.engine.tiny_models import CONFIGS, VOCABULARY, tiny_model
 
 PROMPTS = [[5, 6, 7, 8, 9, 10, 11], [5, 6, 7, 12], [40] * 20]

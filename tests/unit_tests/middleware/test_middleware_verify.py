@@ -14,6 +14,7 @@ from langchain_consensus.middleware import ConsensusMiddleware
 from langchain_consensus.output_parsers import ConsensusOutputParser
 from tests.agents import agent_of, ask, calling, scripted, texts
 from tests.engines import CAPITAL, RecordingEngine, TableEngine, text_of
+from tests.two_faced import OTHER, TwoFaced
 
 # The judge of these tests gives Canberra 0.6, Sydney 0.3 and Melbourne 0.1.
 
@@ -377,3 +378,16 @@ async def test_under_async_the_judge_runs_in_a_worker_thread(recording_engine):
     await agent_of(scripted("Canberra"), recording_engine).ainvoke({"messages": [("human", CAPITAL)]})
     assert recording_engine.threads
     assert threading.get_ident() not in recording_engine.threads
+
+
+def test_rivals_that_the_judge_draws_decide_on_an_answer_and_are_never_said():
+    for answer, decision in (("four", "refused"), ("five", "accepted")):
+        judge = TwoFaced("five", "four")
+        agent = agent_of(scripted(answer), judge, rivals=2, max_retries=0)
+        state = ask(agent, OTHER)
+        assert record(state)["decision"] == decision
+        assert (record(state)["confidence"] >= 0.5) is (decision == "accepted")
+        evidence = record(state)["evidence"]["candidates"]
+        other = "four" if answer == "five" else "five"
+        assert [(one["text"], one["is_rival"]) for one in evidence] == [(answer, False), (other, True)]
+        assert state["messages"][-1].response_metadata["consensus"]["candidates"] == []
