@@ -80,6 +80,6 @@ def test_its_options_have_the_defaults_of_ask():
     ours, theirs = (inspect.signature(command).parameters for command in (play, ask))
     assert set(ours) - set(theirs) == {"port", "browser"}
     of_ask = {"question", "context", "rule", "solver", "min_confidence", "anchors", "profile", "max_risk", "as_json"}
-    assert set(theirs) - set(ours) == of_ask | {"rivals"}
+    assert set(theirs) - set(ours) == of_ask | {"judge", "rivals"}
     for name in set(ours) & set(theirs):
         assert ours[name].default == theirs[name].default, name
