@@ -122,7 +122,7 @@ class CallFormat:
         fenced = _FENCE.fullmatch(text.strip())
         written = fenced.group(1) if fenced else text.strip()
         try:
-            value, end = _json_at(written, 0)
+            value, end = _object_at(written, 0)
         except ValueError:
             return None
         is_call = end == len(written) and isinstance(value, dict) and value.keys() == {"name", self.key or "arguments"}
@@ -145,7 +145,7 @@ class CallFormat:
         return calls, behind + len(self.end_marker) if closed else end
 
     def _objects(self, text: str, start: int) -> tuple[list[WrittenCall], int]:
-        value, end = _json_at(text, start)
+        value, end = _object_at(text, start)
         if isinstance(value, list) and value:
             return [self._from_object(item, json.dumps(item, ensure_ascii=False)) for item in value], end
         return [self._from_object(value, text[start:end])], end
@@ -201,6 +201,15 @@ def _json_at(text: str, start: int) -> tuple[Any, int]:
         msg = "nested too deeply"
         raise ValueError(msg) from error
     return value, end
+
+
+def _object_at(text: str, start: int) -> tuple[Any, int]:
+    """As `_json_at`, in doubled outer braces too: Qwen2.5-Coder's own template shows a call so, and the model copies it."""
+    if not text.startswith("{{", start):
+        return _json_at(text, start)
+    value, end = _json_at(text, start + 1)
+    behind = _past_space(text, end)
+    return value, behind + 1 if text.startswith("}", behind) else end
 
 
 def _past_space(text: str, place: int, *, also: str = "") -> int:
