@@ -204,7 +204,7 @@ def _json_at(text: str, start: int) -> tuple[Any, int]:
 
 
 def _object_at(text: str, start: int) -> tuple[Any, int]:
-    """As `_json_at`, in doubled outer braces too: Qwen2.5-Coder's own template shows a call so, and the model copies it."""
+    """As `_json_at`, in doubled outer braces too: Qwen2.5-Coder's template shows a call so, and the model copies it."""
     if not text.startswith("{{", start):
         return _json_at(text, start)
     value, end = _json_at(text, start + 1)

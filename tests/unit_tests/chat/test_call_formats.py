@@ -161,7 +161,7 @@ def test_markers_of_calls_are_one_token_each_in_what_is_scored(family):
 def test_the_template_is_asked_once_and_not_while_the_device_works():
     engine = TransformersEngine.from_model(family_model(), family_tokenizer(TEMPLATES["hermes"]))
     first = CallFormat.of(engine)
-    with engine._lock, ThreadPoolExecutor(1) as pool:
+    with engine._held._lock, ThreadPoolExecutor(1) as pool:
         assert pool.submit(CallFormat.of, engine).result(timeout=5) == first
 
 
