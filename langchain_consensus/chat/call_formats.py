@@ -208,8 +208,7 @@ def _object_at(text: str, start: int) -> tuple[Any, int]:
     if not text.startswith("{{", start):
         return _json_at(text, start)
     value, end = _json_at(text, start + 1)
-    behind = _past_space(text, end)
-    return value, behind + 1 if text.startswith("}", behind) else end
+    return value, _past_space(text, end, also="}")  # one, or two where the inner brace was doubled as well
 
 
 def _past_space(text: str, place: int, *, also: str = "") -> int:

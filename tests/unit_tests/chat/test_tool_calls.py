@@ -59,8 +59,9 @@ def test_an_answer_that_is_nothing_but_a_tools_object_is_a_call(around):
 
 @pytest.mark.parametrize("around", ["%s", "```json\n%s\n```", "<tool_call>\n%s\n</tool_call>"])
 def test_a_call_in_doubled_braces_is_read_as_some_templates_show_it(around):
-    [read] = READ(around % f"{{{call(a=1)}}}").calls
-    assert (read.name, read.arguments) == ("add", {"a": 1})
+    for closing in ("}", "}}"):  # they lose count of the inner ones
+        [read] = READ(around % f"{{{call(a=1)}{closing}").calls
+        assert (read.name, read.arguments) == ("add", {"a": 1})
 
 
 @pytest.mark.parametrize(
