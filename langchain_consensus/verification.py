@@ -30,12 +30,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-    from langchain_consensus.judges import Judge as Beside
+    from langchain_consensus.judges import Judge
     from langchain_consensus.observation import Observer
     from langchain_consensus.prompts import Question, Wording
     from langchain_consensus.ranking import RankedCandidate
 
-__all__ = ["Judge", "Verification"]
+__all__ = ["Verification", "Verifier"]
 
 _CERTAIN = 30.0
 """Log-odds beyond which a verdict is certain for all purposes."""
@@ -75,7 +75,7 @@ class Verification:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Judge:
+class Verifier:
     """A model that judges answers.
 
     Attributes:
@@ -98,7 +98,7 @@ class Judge:
     min_verdict_mass: float = 0.5
     contrast: SamplingSettings | None = None
     contrast_by: Literal["verdict", "game"] = "verdict"
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[Judge, ...] = ()
     rivals: int = 0
     observer: Observer | None = None
 

@@ -19,7 +19,7 @@ from langchain_consensus.middleware.options import OptionFields, options_of
 from langchain_consensus.middleware.state import ConsensusState, progress_of
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.tracing import StepRuns
-from langchain_consensus.verification import Judge, Verification
+from langchain_consensus.verification import Verification, Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -116,7 +116,7 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
         progress = progress_of(state, self.name)
         hidden = [*answer.ids, *(one for old in progress["attempts"] for one in old["ids"])]
         found = _asked(
-            self._options.judge_of_answers,
+            self._options.verifier_of_answers,
             lambda: answer_question(state["messages"], progress["question"], without=hidden),
             answer.text,
         )
@@ -196,7 +196,7 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
     def _verified_call(self, request: ToolCallRequest) -> Verification:
         question = self._question(request.state)
         return _asked(
-            self._options.judge_of_calls,
+            self._options.verifier_of_calls,
             lambda: tool_gate.call_question(request, question),
             call_text(request.tool_call),
         )
@@ -218,7 +218,7 @@ class ConsensusMiddleware(AgentMiddleware[ConsensusState, Any, Any]):
             _LOG.warning("`verify_tools` names %s, which the agent does not offer to the model.", sorted(unknown))
 
 
-def _asked(judge: Judge, question: Callable[[], Question], answer: str) -> Verification:
+def _asked(judge: Verifier, question: Callable[[], Question], answer: str) -> Verification:
     """What the judge says; whatever goes wrong is a problem that it reports, never an acceptance."""
     if not answer:
         return Verification(result=ConsensusResult(answer=None, text="", confidence=0.0, abstained=True))

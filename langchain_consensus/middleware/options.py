@@ -17,7 +17,7 @@ from langchain_consensus.middleware.checks import check_fit, check_values
 from langchain_consensus.prompts import Wording, wording_named
 from langchain_consensus.ranking import Rule, rule_named
 from langchain_consensus.settings import solver_named
-from langchain_consensus.verification import Judge
+from langchain_consensus.verification import Verifier
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from langchain_consensus.candidates import AnswerKey
     from langchain_consensus.engine import Engine
     from langchain_consensus.game import Solver
-    from langchain_consensus.judges import Judge as Beside
+    from langchain_consensus.judges import Judge
 
 __all__ = ["OptionFields", "Options", "options_of"]
 
@@ -69,7 +69,7 @@ class OptionFields(TypedDict, total=False):
     solver: Solver | str
     anchors: AnchorChoice
     calibration: Profile | Path | str | None
-    judges: Sequence[Beside]
+    judges: Sequence[Judge]
     answer_key: AnswerKey | None
 
 
@@ -122,7 +122,7 @@ class Options:
         solver: `select`: how the game is solved: a solver or its name, as for `ChatEquilibriumRanking`.
         anchors: `select`: what the game starts from, `paper` or `informed`.
         calibration: `select`: a profile, what labelled questions taught, or a path to it; in place of `anchors`.
-        judges: `verify`, `select`: who judges final answers beside `judge`, and what each weighs; see `judges.Judge`.
+        judges: `verify`, `select`: who judges final answers beside `judge`, and what each weighs; see `Judge`.
             Calls of tools are judged by `judge` alone.
         answer_key: `select`: answers with the same key are one candidate; by default those that differ in case,
             quotes, final punctuation and spacing alone.
@@ -147,7 +147,7 @@ class Options:
     solver: Solver | str = "pikl"
     anchors: AnchorChoice = "paper"
     calibration: Profile | Path | str | None = None
-    judges: Sequence[Beside] = ()
+    judges: Sequence[Judge] = ()
     answer_key: AnswerKey | None = None
     verify_tools: Mapping[str, float] = field(default_factory=dict)
     min_verdict_mass: float = 0.5
@@ -166,7 +166,7 @@ class Options:
         if isinstance(self.calibration, Profile):
             self.calibration.warn_of_model(self.judge.name)
         # A name that is none raises here, and not in the middle of a run.
-        _ = self.consensus, self.judge_of_calls
+        _ = self.consensus, self.verifier_of_calls
 
     @property
     def consensus(self) -> Consensus:
@@ -183,11 +183,11 @@ class Options:
         )
 
     @property
-    def judge_of_answers(self) -> Judge:
+    def verifier_of_answers(self) -> Verifier:
         """The judge as it is asked about final answers."""
         drawn = SamplingSettings(n=self.contrast_candidates) if self.contrast_candidates else None
         wording, mass = self._named(self.wording, "agent_answer"), self.min_verdict_mass
-        return Judge(
+        return Verifier(
             engine=self.judge,
             wording=wording,
             min_verdict_mass=mass,
@@ -198,10 +198,10 @@ class Options:
         )
 
     @property
-    def judge_of_calls(self) -> Judge:
+    def verifier_of_calls(self) -> Verifier:
         """The judge as it is asked about tool calls."""
         wording = self._named(self.tool_wording, "tool_use")
-        return Judge(engine=self.judge, wording=wording, min_verdict_mass=self.min_verdict_mass)
+        return Verifier(engine=self.judge, wording=wording, min_verdict_mass=self.min_verdict_mass)
 
     def _named(self, wording: Wording | str, auto: str) -> Wording:
         if isinstance(wording, Wording):

@@ -24,7 +24,7 @@ from langchain_consensus.judges import judges_of
 from langchain_consensus.middleware import ConsensusMiddleware
 from langchain_consensus.prompts import wording_named
 from langchain_consensus.settings import SamplingFields
-from langchain_consensus.verification import Judge as Verifier
+from langchain_consensus.verification import Verifier
 from tests.agents import agent_of, ask, scripted
 from tests.engines import BELIEFS, CAPITAL, RecordingEngine
 

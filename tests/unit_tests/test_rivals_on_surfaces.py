@@ -29,7 +29,7 @@ from langchain_consensus.evidence import result_from_generations
 from langchain_consensus.game import PiKL
 from langchain_consensus.prompts import wording_named
 from langchain_consensus.report import explain_html, explain_svg, notebook_html
-from langchain_consensus.verification import Judge
+from langchain_consensus.verification import Verifier
 from tests.chats import CategoricalEngine
 from tests.engines import CAPITAL
 from tests.two_faced import ASKED, KNOWN, OTHER, TwoFaced
@@ -179,12 +179,12 @@ def test_a_model_that_can_only_be_sampled_draws_rivals_and_says_how_sure_the_lea
 
 
 def test_a_judge_compares_one_answer_with_rivals_of_its_own():
-    judge = Judge(engine=weak(), wording=wording_named("chat_qa"), rivals=2)
+    judge = Verifier(engine=weak(), wording=wording_named("chat_qa"), rivals=2)
     found = judge.verify(Question(text=OTHER), "four")
     assert found.confidence < 0.5
     assert (found.result.answer, len(found.result.candidates)) == ("four", 3)
     assert found.result.usage.sampled_tokens == 10
-    alone = Judge(engine=TwoFaced("four"), wording=wording_named("chat_qa"), rivals=1).verify(
+    alone = Verifier(engine=TwoFaced("four"), wording=wording_named("chat_qa"), rivals=1).verify(
         Question(text=OTHER), "four"
     )
     assert alone.confidence == pytest.approx(0.3)

@@ -9,7 +9,7 @@ from langchain_consensus import Question
 from langchain_consensus.engine import SamplingSettings
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import Message, wording_named
-from langchain_consensus.verification import Judge, Verification
+from langchain_consensus.verification import Verification, Verifier
 from tests.engines import BELIEFS, CAPITAL, RecordingEngine, TableEngine, text_of
 
 WORDING = wording_named("qa")
@@ -18,7 +18,7 @@ PROMPT = f"Question: {CAPITAL}\nAnswer: Canberra\nIs this answer correct or inco
 
 def judge(correct, incorrect, **options):
     engine = TableEngine({(PROMPT, " correct"): correct, (PROMPT, " incorrect"): incorrect})
-    return Judge(engine=engine, wording=WORDING, **options).verify(Question(text=CAPITAL), "Canberra")
+    return Verifier(engine=engine, wording=WORDING, **options).verify(Question(text=CAPITAL), "Canberra")
 
 
 def test_the_confidence_is_the_correct_word_s_share_of_the_two():
@@ -52,7 +52,7 @@ def test_scores_that_are_no_log_probabilities_give_no_confidence(value):
             return result
 
     engine = Broken({(PROMPT, " correct"): 0.6, (PROMPT, " incorrect"): 0.2})
-    found = Judge(engine=engine, wording=WORDING).verify(Question(text=CAPITAL), "Canberra")
+    found = Verifier(engine=engine, wording=WORDING).verify(Question(text=CAPITAL), "Canberra")
     assert found.confidence is None
     assert "no log-probabilities" in found.problem
     json.dumps(found.result.model_dump(mode="json"), allow_nan=False)
@@ -61,7 +61,7 @@ def test_scores_that_are_no_log_probabilities_give_no_confidence(value):
 def test_a_wording_that_cannot_ask_the_question_is_an_error():
     asked = Question(text=CAPITAL, history=(Message(role="user", content="Hi"),))
     with pytest.raises(InvalidInputError, match="use a chat wording"):
-        Judge(engine=TableEngine({}), wording=WORDING).verify(asked, "Canberra")
+        Verifier(engine=TableEngine({}), wording=WORDING).verify(asked, "Canberra")
 
 
 def test_what_could_not_be_asked_is_no_acceptance():
@@ -73,7 +73,7 @@ def test_what_could_not_be_asked_is_no_acceptance():
 def test_contrast_candidates_are_drawn_by_the_judge_and_the_answer_is_one_of_the_candidates():
     engine = RecordingEngine(BELIEFS)
     settings = SamplingSettings(n=8, seed=3)
-    found = Judge(engine=engine, wording=wording_named("chat_qa"), contrast=settings, contrast_by="game").verify(
+    found = Verifier(engine=engine, wording=wording_named("chat_qa"), contrast=settings, contrast_by="game").verify(
         Question(text=CAPITAL), "Sydney"
     )
     own = next(one for one in found.result.candidates if one.text == "Sydney")
@@ -94,7 +94,7 @@ def test_a_verdict_is_read_relative_to_those_of_the_judge_s_own_answers_by_hand(
     logit = lambda p: math.log(p / (1 - p))  # noqa: E731
     expected = 1 / (1 + math.exp(-(logit(0.3) - (logit(0.6) + logit(0.1)) / 2)))
     settings = SamplingSettings(n=100)  # draws all three
-    judge = Judge(engine=RecordingEngine(BELIEFS), wording=wording_named("chat_qa"), contrast=settings)
+    judge = Verifier(engine=RecordingEngine(BELIEFS), wording=wording_named("chat_qa"), contrast=settings)
     found = judge.verify(Question(text=CAPITAL), "Sydney")
     assert len(found.result.candidates) == 3
     assert found.confidence == pytest.approx(expected)
@@ -102,5 +102,5 @@ def test_a_verdict_is_read_relative_to_those_of_the_judge_s_own_answers_by_hand(
 
 def test_an_answer_that_is_all_that_the_judge_would_say_is_judged_by_the_raw_verdict():
     engine = RecordingEngine({CAPITAL: {"Canberra": 0.9, "Sydney": 0.1}})
-    judge = Judge(engine=engine, wording=wording_named("chat_qa"), contrast=SamplingSettings(n=2, temperature=0.0))
+    judge = Verifier(engine=engine, wording=wording_named("chat_qa"), contrast=SamplingSettings(n=2, temperature=0.0))
     assert judge.verify(Question(text=CAPITAL), "Canberra").confidence == pytest.approx(0.9)
