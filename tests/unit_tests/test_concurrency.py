@@ -102,7 +102,7 @@ async def test_the_first_call_loads_the_model_off_the_loop(engine, monkeypatch):
 
     class Slow(TransformersEngine):
         def _model(self):
-            if self._loaded is None:
+            if self._held.loaded is None:
                 threads.append(threading.get_ident())
                 time.sleep(0.2)
             return super()._model()
