@@ -6,7 +6,7 @@ from collections import Counter
 import numpy as np
 
 from langchain_consensus.engine import ContinuationScores, FakeEngine, Sample, SampleResult, ScoreResult, Usage
-from langchain_consensus.prompts import ChatPrompt
+from langchain_consensus.prompts import ChatPrompt, Wording
 
 CAPITAL = "What is the capital of Australia?"
 SUM = "What is two and two?"
@@ -14,6 +14,16 @@ BELIEFS = {
     CAPITAL: {"Canberra": 0.6, "Sydney": 0.3, "Melbourne": 0.1},
     SUM: {"four": 0.5, "five": 0.3, "3": 0.2},
 }
+SHORT_WORDING = Wording(
+    name="short",
+    kind="text",
+    ask="{condition} {question}",
+    judge="{question}={answer}",
+    conditions=("bad", "good"),
+    verdicts=("no", "yes"),
+    length="sum",
+)
+"""Prompts so short that a table of their log-probabilities can be written by hand."""
 
 
 class RecordingEngine(FakeEngine):

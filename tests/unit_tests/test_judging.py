@@ -13,7 +13,6 @@ from langchain_consensus import (
     Question,
     SamplingSettings,
     TransformersEngine,
-    Wording,
     given,
 )
 from langchain_consensus.calibration.informed import InformedAnchors
@@ -30,21 +29,13 @@ from langchain_consensus.prompts import wording_named
 from langchain_consensus.ranking import Rule
 from langchain_consensus.views import scored
 from tests.engines import CAPITAL, SUM, RecordingEngine, TableEngine, drawn
+from tests.engines import SHORT_WORDING as WORDING
 from tests.two_faced import TwoFaced
 from tests.unit_tests.engine.tiny_models import tiny_model, tiny_tokenizer
 
 QUESTIONS = [Question(text=CAPITAL), Question(text=SUM)]
 SOLVERS = [PiKL(steps=50), LogTimeFlow(), Equilibrium()]
 BATCH = [given(CAPITAL, ["Sydney", "Canberra", "Melbourne"]), given(SUM, ["four", "five"])]
-WORDING = Wording(
-    name="short",
-    kind="text",
-    ask="{condition} {question}",
-    judge="{question}={answer}",
-    conditions=("bad", "good"),
-    verdicts=("no", "yes"),
-    length="sum",
-)
 OTHER = WORDING.model_copy(update={"name": "other", "judge": "{question}?{answer}", "verdicts": ("false", "true")})
 TABLE = {
     ("bad q", "a"): 0.2,

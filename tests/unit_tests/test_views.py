@@ -10,16 +10,8 @@ from langchain_consensus.engine import SamplingSettings, Usage
 from langchain_consensus.prompts import Question, Wording
 from langchain_consensus.views import scored
 from tests.engines import CAPITAL, SUM, RecordingEngine, TableEngine, drawn, requested
+from tests.engines import SHORT_WORDING as WORDING
 
-WORDING = Wording(
-    name="short",
-    kind="text",
-    ask="{condition} {question}",
-    judge="{question}={answer}",
-    conditions=("bad", "good"),
-    verdicts=("no", "yes"),
-    length="sum",
-)
 MEAN = WORDING.model_copy(update={"length": "mean"})
 WITH_END = WORDING.model_copy(update={"end_token": True})
 Q = Question(text="q")
