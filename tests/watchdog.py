@@ -3,8 +3,9 @@
 On a busy machine a thread that could run waits for a processor, and so does the thread that holds Python's global lock
 for which the first may wait. Linux counts that time for every thread (`schedstat`); it says nothing of the code, and of
 each gap the longer of two such waits is taken off (not their sum: they may wait at the same time): the loop's own, and
-that of the engine's threads together, which take turns, so that theirs follow each other. What is left is time in which
-the code kept the loop from running. Where there is no such count, nothing is taken off.
+that of all other threads of Python together, whichever of them holds the lock: they take turns, so that theirs follow
+each other. A thread that waits for the lock sleeps, and counts nothing. What is left is time in which the code kept the
+loop from running. Where there is no such count, nothing is taken off.
 """
 
 import asyncio
@@ -65,15 +66,14 @@ async def _tick_with(watch, delays):
 
 
 class _RunDelays:
-    """For how long this thread and the engines' workers were ready to run and had no processor."""
+    """For how long each thread of Python was ready to run and had no processor."""
 
     def __init__(self):
         self._files, self._last = {}, {}
 
     def seconds(self):
         for thread in threading.enumerate():
-            mine = thread is threading.current_thread() or thread.name.startswith("langchain-consensus")
-            if mine and thread.native_id not in self._files:
+            if thread.native_id not in self._files:
                 with suppress(OSError):
                     path = f"/proc/self/task/{thread.native_id}/schedstat"
                     self._files[thread.native_id] = os.open(path, os.O_RDONLY)

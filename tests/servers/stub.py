@@ -49,7 +49,7 @@ class StubServer:
         self.mind = mind or _Mind(tokenizer, brain or HashBrain(), protocol, defect)
         self.fault, self.latency, self.models, self.key = fault or (lambda number: None), latency, models, key
         self.lock = threading.Lock()
-        self.bodies, self.outcomes, self.answered = [], Counter(), Counter()
+        self.bodies, self.outcomes, self._answered = [], Counter(), Counter()
         self.sent = Counter()
         self.busy = self.most_busy = self.connections = 0
         self.retry_after, self.stall = None, 3.0
@@ -69,6 +69,19 @@ class StubServer:
 
     def __exit__(self, *args):
         self.kill()
+
+    @property
+    def answered(self):
+        """How often each request was answered, as of now; an answer that is being sent is waited for."""
+        with self.lock:
+            return +self._answered
+
+    def forget(self):
+        """Counts from nothing again."""
+        with self.lock:
+            for counts in (self.sent, self._answered, self.outcomes):
+                counts.clear()
+            self.most_busy = 0
 
     def kill(self):
         """Refuses new connections and breaks those that are open."""
@@ -137,31 +150,34 @@ class _Handler(BaseHTTPRequestHandler):
             stub.sent[key] += 1
             stub.busy += 1
             stub.most_busy = max(stub.most_busy, stub.busy)
+        outcome = stub.fault(number)
+        with stub.lock:
+            stub.outcomes[outcome] += 1
+        status, answer = None, None
         try:
-            outcome = stub.fault(number)
-            with stub.lock:
-                stub.outcomes[outcome] += 1
-            self._answer(stub, body, key, outcome)
+            if outcome is None:
+                time.sleep(stub.latency)
+                status, answer = stub.mind.answer(self.path, body)
+            elif outcome == "stall":
+                time.sleep(stub.stall)
         finally:
-            with stub.lock:
+            with stub.lock:  # who has read an answer finds it counted, and its place free
                 stub.busy -= 1
+                self._answer(outcome, status, answer)
+                stub._answered[key] += status == 200
 
-    def _answer(self, stub, body, key, outcome):
+    def _answer(self, outcome, status, answer):
+        stub = self.server_stub
         if outcome in ("reset", "stall"):
             self.close_connection = True
-            time.sleep(stub.stall if outcome == "stall" else 0)
             break_off(self.connection)
         elif outcome == "garbage":
             self._send(200, b"{not json")
         elif outcome:
             extra = {"Retry-After": str(stub.retry_after)} if stub.retry_after is not None else {}
             self._reply(int(outcome), {"error": {"message": f"fault {outcome}"}}, **extra)
-        else:
-            time.sleep(stub.latency)
-            status, answer = stub.mind.answer(self.path, body)
+        elif status is not None:
             self._reply(status, answer)
-            with stub.lock:
-                stub.answered[key] += status == 200
 
     def _reply(self, status, answer, **headers):
         self._send(status, json.dumps(answer).encode(), **headers)
