@@ -8,122 +8,34 @@ answers are left as they are.
 from __future__ import annotations
 
 from dataclasses import fields, replace
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from langchain_consensus.candidates import drawn, gathered, normalised_text
+from langchain_consensus.drawing import merged
 from langchain_consensus.engine.base import Usage
 from langchain_consensus.engine.deadline import current_call
 from langchain_consensus.engine.limits import limits_of
 from langchain_consensus.engine.sampler import is_sampling
-from langchain_consensus.errors import EngineError, InvalidInputError, NonFiniteScoreError
+from langchain_consensus.errors import EngineError, NonFiniteScoreError
 from langchain_consensus.game import Correctness
 from langchain_consensus.observation import Step, watched
-from langchain_consensus.prompts import wording_named
-from langchain_consensus.ranking import RIVAL_ATTEMPTS, Rule
+from langchain_consensus.ranking import RIVAL_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_consensus.candidates import AnswerKey, Candidate, Candidates
-    from langchain_consensus.engine.base import Engine, Sample, SamplingSettings
-    from langchain_consensus.engine.sampler import SamplingEngine
-    from langchain_consensus.observation import Observer
-    from langchain_consensus.prompts import Wording
+    from langchain_consensus.engine.base import Sample
+    from langchain_consensus.options import PipelineOptions
 
-__all__ = ["Asking", "Contest", "check_rivals", "with_rivals"]
+__all__ = ["with_rivals"]
 
 _FIRST_TEMPERATURE: Final = 1.0
 """Of rivals to greedy answers: greedy rivals would all be one, and often the answer."""
 
 
-class Contest(Protocol):
-    """The options that rivals must fit."""
-
-    @property
-    def rivals(self) -> int:
-        """How many rivals are drawn for a lone answer; 0 for none."""
-        ...
-
-    @property
-    def rule(self) -> Rule:
-        """By which score candidates are ranked."""
-        ...
-
-    @property
-    def anchors(self) -> str:
-        """What the game starts from."""
-        ...
-
-    @property
-    def calibration(self) -> object:
-        """A profile, or `None`."""
-        ...
-
-    @property
-    def wording(self) -> Wording | str:
-        """How the views are asked."""
-        ...
-
-
-class Asking(Contest, Protocol):
-    """What drawing rivals needs of the pipeline."""
-
-    @property
-    def engine(self) -> Engine | SamplingEngine:
-        """What is drawn from."""
-        ...
-
-    @property
-    def sampling(self) -> SamplingSettings:
-        """How answers are drawn."""
-        ...
-
-    @property
-    def answer_key(self) -> AnswerKey | None:
-        """When two answers are one candidate."""
-        ...
-
-    @property
-    def observer(self) -> Observer | None:
-        """Who is told of the step."""
-        ...
-
-    def used_wording(self) -> Wording:
-        """The wording that is used."""
-        ...
-
-    def merged(self, batch: list[Candidates]) -> list[Candidates]:
-        """The candidates with those that mean the same as one, if that is asked for."""
-        ...
-
-
-def check_rivals(options: Contest) -> None:
-    """Checks how many rivals are asked for, and that the other options leave room for them.
-
-    Raises:
-        InvalidInputError: If it is no number, or another option excludes rivals.
-    """
-    count: object = options.rivals
-    if not isinstance(count, int) or isinstance(count, bool) or count < 0:
-        msg = f"`rivals` is {count!r}; it must be a whole number of at least 0."
-        raise InvalidInputError(msg)
-    if not count:
-        return
-    named = isinstance(options.wording, str) and options.wording != "auto"
-    wording = wording_named(str(options.wording)) if named else options.wording
-    for is_so, what, why in (
-        (options.rule is Rule.MAJORITY, "`rule` is 'majority'", "rivals have no draws to count"),
-        (options.anchors != "paper", f"`anchors` is {options.anchors!r}", "their weights would follow from the rivals"),
-        (options.calibration is not None, "`calibration` is set", "a profile knows answers without rivals only"),
-        (getattr(wording, "answer_as", "") == "letter", "`wording` answers by letter", "no answer can be drawn so"),
-    ):
-        if is_so:
-            msg = f"`rivals` is {count} and {what}: {why}. Change it, or set `rivals` to 0."
-            raise InvalidInputError(msg)
-
-
-def with_rivals(pipeline: Asking, batch: Sequence[Candidates]) -> list[Candidates]:
-    """The candidates, a lone one with at most `pipeline.rivals` rivals behind it, and what they cost added.
+def with_rivals(options: PipelineOptions, batch: Sequence[Candidates]) -> list[Candidates]:
+    """The candidates, a lone one with at most `options.rivals` rivals behind it, and what they cost added.
 
     Each time, all questions that have none yet are one call of the engine; a question that has none after three times
     stays as it is.
@@ -135,14 +47,14 @@ def with_rivals(pipeline: Asking, batch: Sequence[Candidates]) -> list[Candidate
     """
     found = list(batch)
     waiting = [place for place, one in enumerate(batch) if len(one.items) == 1]
-    if not pipeline.rivals or not waiting:
+    if not options.rivals or not waiting:
         return found
     most = max(batch[place].items[0].draws for place in waiting)
-    limits_of(pipeline.engine).check_candidates(most + pipeline.rivals)
-    with watched(pipeline.observer, Step(name="rivals", questions=len(batch))) as done:
+    limits_of(options.engine).check_candidates(most + options.rivals)
+    with watched(options.observer, Step(name="rivals", questions=len(batch))) as done:
         for attempt in range(RIVAL_ATTEMPTS):
             current_call().check()
-            for place, one in zip(waiting, _tried(pipeline, found, waiting, attempt), strict=True):
+            for place, one in zip(waiting, _tried(options, found, waiting, attempt), strict=True):
                 found[place] = one
             waiting = [place for place in waiting if len(found[place].items) == 1]
             if not waiting:
@@ -152,26 +64,28 @@ def with_rivals(pipeline: Asking, batch: Sequence[Candidates]) -> list[Candidate
     return found
 
 
-def _tried(pipeline: Asking, found: Sequence[Candidates], waiting: Sequence[int], attempt: int) -> list[Candidates]:
+def _tried(
+    options: PipelineOptions, found: Sequence[Candidates], waiting: Sequence[int], attempt: int
+) -> list[Candidates]:
     """Those at `waiting` after one more call for rivals; a rival that means the same as the answer is none."""
     batch = [found[place] for place in waiting]
-    settings, n = pipeline.sampling, pipeline.rivals
+    settings, n = options.sampling, options.rivals
     settings = replace(settings, n=n, first=attempt * n, temperature=settings.temperature or _FIRST_TEMPERATURE)
-    if is_sampling(pipeline.engine):  # its draws are the model's own
+    if is_sampling(options.engine):  # its draws are the model's own
         settings = replace(settings, temperature=1.0, top_p=1.0, top_k=0, min_p=0.0)
     questions = [one.question for one in batch]
     try:
-        result = drawn(pipeline.engine, pipeline.used_wording(), questions, settings, Correctness.INCORRECT)
+        result = drawn(options.engine, options.used_wording(), questions, settings, Correctness.INCORRECT)
     except NonFiniteScoreError as error:
         raise NonFiniteScoreError(str(error), tuple(waiting[place] for place in error.places)) from error
     shares = result.usage.split(len(batch))
     beside = [
-        _beside(pipeline.answer_key, replace(one, usage=one.usage + share), samples, has_form=bool(settings.grammar))
+        _beside(options.answer_key, replace(one, usage=one.usage + share), samples, has_form=bool(settings.grammar))
         for one, samples, share in zip(batch, result.samples, shares, strict=True)
     ]
     return [
         replace(one, items=(old.items[0], *(item for item in one.items if item.is_rival)))
-        for one, old in zip(pipeline.merged(beside), batch, strict=True)
+        for one, old in zip(merged(options, beside), batch, strict=True)
     ]
 
 

@@ -46,7 +46,7 @@ def show_answers(
     if settings.wording != "auto":
         for question in questions:
             consensus.used_wording().generator_prompt(question, correctness=1)  # raises where it cannot be asked so
-    engines.load(consensus, cache_dir=settings.cache_dir)
+    engines.load(consensus, cache_dir=settings.model.cache_dir)
     threshold = settings.min_confidence
     before = time.perf_counter()
     outcomes = each_ranked(rank, batch)

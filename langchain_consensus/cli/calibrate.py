@@ -1,15 +1,21 @@
 """`calibrate`: labelled questions go in, a profile comes out."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from langchain_consensus.cli import options
+from langchain_consensus.cli.groups import taking
+from langchain_consensus.cli.shared import model_settings
+
+if TYPE_CHECKING:
+    from langchain_consensus.cli.engines import ModelSettings
 
 _WHAT = "The labelled questions"
 
 
+@taking(model_settings)
 def calibrate(
     *,
     task: Annotated[
@@ -45,14 +51,7 @@ def calibrate(
         ),
     ] = 0.5,
     batch_size: Annotated[int, typer.Option(help="Questions scored in one call.")] = 8,
-    model: options.Model = options.DEFAULT_MODEL,
-    base_url: options.BaseUrl = None,
-    tokenizer: options.Tokenizer = None,
-    api_key: options.ApiKey = None,
-    dtype: options.Dtype = "auto",
-    device_map: options.DeviceMap = None,
-    token_budget: options.TokenBudget = 512,
-    cache_dir: options.CacheDir = None,
+    model_settings: "ModelSettings",
     verbose: options.Verbose = False,
 ) -> None:
     """Fits a profile to 50 to 200 labelled questions: what each view counts, and what a confidence is worth.
@@ -61,7 +60,6 @@ def calibrate(
     """
     del verbose  # its callback has done the work
     from langchain_consensus.cli.calibrate_job import CalibrateJob
-    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.eval_model import EvalModel
 
     CalibrateJob(
@@ -74,13 +72,5 @@ def calibrate(
         seed=shuffle_seed,
         kept=kept,
         batch_size=batch_size,
-        model=EvalModel(
-            name=model,
-            engine=None,
-            server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
-            dtype=dtype,
-            device_map=device_map,
-            token_budget=token_budget,
-            cache_dir=cache_dir,
-        ),
+        model=EvalModel(settings=model_settings),
     ).run()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.sampler import SamplingEngine
     from langchain_consensus.prompts import Wording
 
-__all__ = ["ServerSettings", "load", "make_engine", "quieten"]
+__all__ = ["ModelSettings", "ServerSettings", "load", "make_engine", "quieten"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -34,44 +34,50 @@ class ServerSettings:
     api_key: str | None = field(default=None, repr=False)
 
 
-def make_engine(
-    model: str,
-    *,
-    dtype: str,
-    device_map: str | None,
-    token_budget: int,
-    cache_dir: Path | None,
-    prefix_cache_bytes: int = 128 * 2**20,
-    server: ServerSettings | None = None,
-) -> Engine:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ModelSettings:
+    """Which model, and where and how it runs; see `shared.model_settings`."""
+
+    name: str
+    dtype: str = "auto"
+    device_map: str | None = None
+    token_budget: int = 512
+    cache_dir: Path | None = None
+    server: ServerSettings = field(default_factory=ServerSettings)
+
+
+def make_engine(model: ModelSettings, *, prefix_cache_bytes: int = 128 * 2**20) -> Engine:
     """The engine of a local model, or of one on a server; nothing is loaded and nothing is sent.
 
     Raises:
         InvalidInputError: If options of the one kind are given for the other.
     """
-    if server is None or not server.base_urls:
-        if server is not None and server.tokenizer is not None:
+    server = model.server
+    if not server.base_urls:
+        if server.tokenizer is not None:
             msg = "--tokenizer has no meaning without --base-url; a local model brings its own."
             raise InvalidInputError(msg)
         return TransformersEngine(
-            model,
-            dtype=dtype,
-            device_map=device_map,
-            token_budget=token_budget,
-            cache_dir=cache_dir,
+            model.name,
+            dtype=model.dtype,
+            device_map=model.device_map,
+            token_budget=model.token_budget,
+            cache_dir=model.cache_dir,
             prefix_cache_bytes=prefix_cache_bytes,
         )
-    given = {"--dtype": dtype != "auto", "--device-map": device_map is not None, "--token-budget": token_budget != 512}
-    for name in (name for name, is_given in given.items() if is_given):
-        msg = f"{name} has no meaning beside --base-url; the server decides it."
+    usual = ModelSettings(name=model.name)
+    for name in ("dtype", "device_map", "token_budget"):
+        if getattr(model, name) == getattr(usual, name):
+            continue
+        msg = f"--{name.replace('_', '-')} has no meaning beside --base-url; the server decides it."
         raise InvalidInputError(msg)
     return OpenAICompatibleEngine(
         server.base_urls,
         # The default of --model is a local model; on a server the only one is meant.
-        model=None if model == DEFAULT_EMBEDDED_MODEL and server.tokenizer is not None else model,
+        model=None if model.name == DEFAULT_EMBEDDED_MODEL and server.tokenizer is not None else model.name,
         tokenizer=server.tokenizer,
         api_key=server.api_key,
-        cache_dir=cache_dir,
+        cache_dir=model.cache_dir,
     )
 
 

@@ -1,15 +1,21 @@
 """`eval`: a model's scores on benchmarks are stored, and every method is compared on them."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from langchain_consensus.cli import options
+from langchain_consensus.cli.groups import taking
+from langchain_consensus.cli.shared import model_settings
+
+if TYPE_CHECKING:
+    from langchain_consensus.cli.engines import ModelSettings
 
 _WHAT, _DRAWING = "What is evaluated", "Open questions"
 
 
+@taking(model_settings)
 def evaluate(
     *,
     task: Annotated[
@@ -49,20 +55,13 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Same seed, same draws.", rich_help_panel=_DRAWING)] = 0,
     baseline: Annotated[str, typer.Option(help="The method that others are compared with.")] = "generator",
     batch_size: Annotated[int, typer.Option(help="Items scored in one call.")] = 8,
-    model: options.Model = options.DEFAULT_MODEL,
+    model_settings: "ModelSettings",
     engine: Annotated[
         str | None,
         typer.Option(
             help="local or server.", show_default="server with --base-url, else local", rich_help_panel="The model"
         ),
     ] = None,
-    base_url: options.BaseUrl = None,
-    tokenizer: options.Tokenizer = None,
-    api_key: options.ApiKey = None,
-    dtype: options.Dtype = "auto",
-    device_map: options.DeviceMap = None,
-    token_budget: options.TokenBudget = 512,
-    cache_dir: options.CacheDir = None,
     ray: options.Ray = None,
     ray_actors: options.RayActors = None,
     verbose: options.Verbose = False,
@@ -73,7 +72,6 @@ def evaluate(
     again continues what was interrupted; where all scores are there, no model is loaded. See `report` for tables.
     """
     del verbose  # its callback has done the work
-    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.eval_job import EvalJob, Overrides
     from langchain_consensus.cli.eval_model import EvalModel
     from langchain_consensus.cli.passes import cluster_of
@@ -89,14 +87,6 @@ def evaluate(
         baseline=baseline,
         cluster=cluster_of(ray, ray_actors),
         overrides=Overrides(shots=shots, draws=n, max_new_tokens=max_new_tokens, temperature=temperature, seed=seed),
-        model=EvalModel(
-            name=model,
-            engine=engine,
-            server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
-            dtype=dtype,
-            device_map=device_map,
-            token_budget=token_budget,
-            cache_dir=cache_dir,
-        ),
+        model=EvalModel(settings=model_settings, engine=engine),
     )
     raise typer.Exit(job.run())

@@ -13,9 +13,7 @@ from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.model_hash import model_hash
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from langchain_consensus.cli.engines import ServerSettings
+    from langchain_consensus.cli.engines import ModelSettings
     from langchain_consensus.engine.base import Engine
     from langchain_consensus.prompts import Wording
 
@@ -28,16 +26,11 @@ _ENGINES = ("local", "server")
 class EvalModel:
     """What the options say of the model; see `eval`."""
 
-    name: str
-    engine: str | None
-    server: ServerSettings
-    dtype: str
-    device_map: str | None
-    token_budget: int
-    cache_dir: Path | None
+    settings: ModelSettings
+    engine: str | None = None
 
     def __post_init__(self) -> None:
-        check_text("model", self.name)
+        check_text("model", self.settings.name)
         if self.engine is not None and self.engine not in _ENGINES:
             msg = f"`engine` is {self.engine!r}; it must be one of {', '.join(_ENGINES)}."
             raise InvalidInputError(msg)
@@ -48,7 +41,7 @@ class EvalModel:
     @property
     def kind(self) -> str:
         """`server` where there is an address, else `local`."""
-        return "server" if self.server.base_urls else "local"
+        return "server" if self.settings.server.base_urls else "local"
 
     def make(self) -> Engine:
         """The engine; nothing is loaded.
@@ -58,15 +51,7 @@ class EvalModel:
         """
         if self.kind == "local":
             require_local()
-        return engines.make_engine(
-            self.name,
-            dtype=self.dtype,
-            device_map=self.device_map,
-            token_budget=self.token_budget,
-            cache_dir=self.cache_dir,
-            server=self.server,
-            prefix_cache_bytes=0,
-        )
+        return engines.make_engine(self.settings, prefix_cache_bytes=0)
 
     def load(self, engine: Engine, wording: Wording) -> None:
         """Loads the model, and checks that its kind fits the wording.
@@ -74,19 +59,19 @@ class EvalModel:
         Raises:
             InvalidInputError: If a chat is to be asked of a model without a chat template.
         """
-        engines.load(Consensus(engine=engine, wording=wording), cache_dir=self.cache_dir)
+        engines.load(Consensus(engine=engine, wording=wording), cache_dir=self.settings.cache_dir)
 
     def deciding(self, engine: Engine) -> dict[str, Any]:
         """What of the model decides the scores, as JSON's own types; a hub model is loaded to know its commit."""
-        found = model_hash(self.name) if self.kind == "local" else None
+        found = model_hash(self.settings.name) if self.kind == "local" else None
         if found is None and self.kind == "local":
             engine.token_ids("a")
-            found = model_hash(self.name)
+            found = model_hash(self.settings.name)
         return {
-            "model": self.name,
+            "model": self.settings.name,
             "model_hash": found,
             "engine": self.kind,
-            "tokenizer": self.server.tokenizer,
-            "dtype": self.dtype,
-            "token_budget": self.token_budget,
+            "tokenizer": self.settings.server.tokenizer,
+            "dtype": self.settings.dtype,
+            "token_budget": self.settings.token_budget,
         }

@@ -111,7 +111,7 @@ class EvalWork:
 
 def score_and_summarise(run: EvalRun, model: EvalModel, engine: Engine, cluster: Cluster | None = None) -> bool:
     """Whether any item failed, after all scores are stored and the summary is written."""
-    notes = {"source": run.source, "device_map": model.device_map, "versions": _versions()}
+    notes = {"source": run.source, "device_map": model.settings.device_map, "versions": _versions()}
     work = EvalWork(run=run, model=model, engine=engine)
     recorded = Recorded(settings={**run.settings, **model.deciding(engine)}, notes=notes)
     wanted = [item.id for item in run.items[: run.limit]]

@@ -49,7 +49,7 @@ def write_explanation(job: ExplainJob, sampling: SamplingSettings, settings: Run
     consensus = settings.consensus(sampling)
     if settings.wording != "auto":
         consensus.used_wording().generator_prompt(question, correctness=1)  # raises where it cannot be asked so
-    engines.load(consensus, cache_dir=settings.cache_dir)
+    engines.load(consensus, cache_dir=settings.model.cache_dir)
     before = time.perf_counter()
     if job.candidates:
         [ranking] = consensus.rank([given(question, job.candidates)])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import reprlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from langchain_consensus.calibration.anchors import anchors_named
@@ -37,21 +37,16 @@ _RECEIVED.maxlevel = 2
 class RunSettings:
     """The options that `ask` and `rank` share, as they were given; see `options`."""
 
-    model: str
+    model: engines.ModelSettings
     wording: str
     rule: str
     solver: str
-    dtype: str
-    device_map: str | None
-    token_budget: int
-    cache_dir: Path | None
     min_confidence: float | None
     anchors: str = "paper"
     profile: Path | None = None
     max_risk: float | None = None
     judges: tuple[str, ...] = ()
     rivals: int = 0
-    server: engines.ServerSettings = field(default_factory=engines.ServerSettings)
 
     def __post_init__(self) -> None:
         if self.max_risk is None:
@@ -70,8 +65,8 @@ class RunSettings:
         if self.min_confidence is not None and not 0 <= self.min_confidence <= 1:
             msg = f"`min_confidence` is {self.min_confidence!r}; it must be from 0 to 1."
             raise InvalidInputError(msg)
-        check_text("model", self.model)
-        engine = self._engine(self.model, self.server)
+        check_text("model", self.model.name)
+        engine = engines.make_engine(self.model)
         return Consensus(
             engine=engine,
             judges=tuple(judge_written(one, make=self._engine_of_judge) for one in self.judges),
@@ -86,17 +81,9 @@ class RunSettings:
 
     def _engine_of_judge(self, model: str) -> Engine | None:
         """The engine of a judge, always in this process; `None` for the model that generates, if that is here too."""
-        return None if model == self.model and not self.server.base_urls else self._engine(model)
-
-    def _engine(self, model: str, server: engines.ServerSettings | None = None) -> Engine:
-        return engines.make_engine(
-            model,
-            dtype=self.dtype,
-            device_map=self.device_map,
-            token_budget=self.token_budget,
-            cache_dir=self.cache_dir,
-            server=server,
-        )
+        if model == self.model.name and not self.model.server.base_urls:
+            return None
+        return engines.make_engine(replace(self.model, name=model, server=engines.ServerSettings()))
 
 
 def each_ranked(rank: Callable[[Sequence[T]], list[Ranking]], batch: Sequence[T]) -> list[Ranking | ConsensusError]:

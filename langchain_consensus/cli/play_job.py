@@ -30,7 +30,7 @@ def serve(consensus: Consensus, settings: RunSettings, *, port: int, browser: bo
         msg = f"`port` is {port}, on which nothing can be served ({error.strerror}); give another --port, or 0."
         raise InvalidInputError(msg) from None
     with server:
-        engines.load(consensus, cache_dir=settings.cache_dir)
+        engines.load(consensus, cache_dir=settings.model.cache_dir)
         print_lines(f"Open {server.address}", "Ctrl-C ends it.")
         if browser:
             webbrowser.open(server.address)

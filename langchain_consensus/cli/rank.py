@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langchain_consensus.cli import options
+from langchain_consensus.cli.groups import taking
+from langchain_consensus.cli.shared import run_settings
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
 _FILE = "Many questions, from a file"
 
 
+@taking(run_settings)
 def rank(
     question: Annotated[str | None, typer.Argument(help="A question, with --candidate.", show_default=False)] = None,
     *,
@@ -34,23 +37,7 @@ def rank(
         int | None, typer.Option(help="Shuffle by Python's random.Random(SEED) before --limit.", rich_help_panel=_FILE)
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Items scored in one call.", rich_help_panel=_FILE)] = 8,
-    model: options.Model = options.DEFAULT_MODEL,
-    wording: options.WordingName = "auto",
-    rule: options.RuleName = "er_discriminator",
-    solver: options.SolverName = "pikl",
-    min_confidence: options.MinConfidence = None,
-    anchors: options.Anchors = "paper",
-    profile: options.ProfileFile = None,
-    max_risk: options.MaxRisk = None,
-    judge: options.Judges = None,
-    rivals: options.Rivals = 0,
-    dtype: options.Dtype = "auto",
-    device_map: options.DeviceMap = None,
-    token_budget: options.TokenBudget = 512,
-    cache_dir: options.CacheDir = None,
-    base_url: options.BaseUrl = None,
-    tokenizer: options.Tokenizer = None,
-    api_key: options.ApiKey = None,
+    run_settings: "RunSettings",
     ray: options.Ray = None,
     ray_actors: options.RayActors = None,
     as_json: options.AsJson = False,
@@ -61,30 +48,11 @@ def rank(
     A file's results are JSON lines, written as they are ready. The same command again continues an --output.
     """
     del verbose  # its callback has done the work
-    from langchain_consensus.cli.engines import ServerSettings
     from langchain_consensus.cli.passes import cluster_of
-    from langchain_consensus.cli.pipeline import RunSettings
 
-    settings = RunSettings(
-        model=model,
-        wording=wording,
-        rule=rule,
-        solver=solver,
-        dtype=dtype,
-        device_map=device_map,
-        token_budget=token_budget,
-        cache_dir=cache_dir,
-        min_confidence=min_confidence,
-        anchors=anchors,
-        profile=profile,
-        max_risk=max_risk,
-        judges=tuple(judge or ()),
-        rivals=rivals,
-        server=ServerSettings(base_urls=tuple(base_url or ()), tokenizer=tokenizer, api_key=api_key),
-    )
     if input_file is None:
         _refuse("needs --input FILE", output=output, limit=limit, shuffle_seed=shuffle_seed, ray=ray)
-        code = _rank_one(question, candidate or [], context, settings, as_json=as_json)
+        code = _rank_one(question, candidate or [], context, run_settings, as_json=as_json)
     else:
         _refuse("has no meaning beside --input", question=question, candidate=candidate, context=context)
         from langchain_consensus.cli.rank_file import FileJob, rank_file
@@ -97,7 +65,7 @@ def rank(
             batch_size=batch_size,
             cluster=cluster_of(ray, ray_actors),
         )
-        code = rank_file(job, settings)
+        code = rank_file(job, run_settings)
     raise typer.Exit(code)
 
 

@@ -7,7 +7,7 @@ and continued computes the very numbers of one that was not.
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus import __version__
@@ -68,7 +68,7 @@ class RankWork:
     def begin(self) -> Callable[[Sequence[Item]], list[dict[str, Any]]]:
         """Loads the model, and gives the function from items to their records."""
         consensus = self.consensus or self.settings.consensus()
-        engines.load(consensus, cache_dir=self.settings.cache_dir)
+        engines.load(consensus, cache_dir=self.settings.model.cache_dir)
         return lambda batch: _records(consensus, batch, self.settings.min_confidence)
 
     def portable(self) -> RankWork:
@@ -143,16 +143,18 @@ def _rank(consensus: Consensus, items: Sequence[Item]) -> list[Ranking]:
 
 
 def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
-    used = asdict(settings)
-    deciding = ("model", "wording", "rule", "solver", "dtype", "min_confidence")
+    model = settings.model
     return Recorded(
         settings={
-            **{name: used[name] for name in deciding},
+            "model": model.name,
+            **{name: getattr(settings, name) for name in ("wording", "rule", "solver")},
+            "dtype": model.dtype,
+            "min_confidence": settings.min_confidence,
             **({"anchors": settings.anchors} if settings.anchors != "paper" else {}),
             **({"judges": list(settings.judges)} if settings.judges else {}),
             **({"rivals": settings.rivals} if settings.rivals else {}),
             **({} if settings.profile is None else {"profile": read_profile(settings.profile).digest}),
-            **({"tokenizer": settings.server.tokenizer} if settings.server.base_urls else {}),
+            **({"tokenizer": model.server.tokenizer} if model.server.base_urls else {}),
             "input_sha256": file.sha256,
             "shuffle_seed": job.shuffle_seed,
             "batch_size": job.batch_size,
@@ -160,9 +162,9 @@ def _recorded(job: FileJob, settings: RunSettings, file: ItemFile) -> Recorded:
         notes={
             "langchain_consensus": __version__,
             "input": str(job.input),
-            "device_map": settings.device_map,
-            "token_budget": settings.token_budget,
-            "base_urls": settings.server.base_urls,
+            "device_map": model.device_map,
+            "token_budget": model.token_budget,
+            "base_urls": model.server.base_urls,
             "ray": None if job.cluster is None else job.cluster.address,
         },
     )

@@ -47,7 +47,7 @@ def python_blocks(page: Path) -> list[str]:
 @pytest.fixture
 def _no_weights(monkeypatch):
     """Model ids give the fake engine: what a block shows is the call, not the model."""
-    for home in ("engine.transformers_engine", "engine", "settings"):
+    for home in ("engine.transformers_engine", "engine", "settings.game", "settings.engines"):
         monkeypatch.setattr(f"langchain_consensus.{home}.TransformersEngine", lambda *_, **__: FakeEngine(BELIEFS))
     served = "langchain_consensus.engine.openai_engine.OpenAICompatibleEngine"
     monkeypatch.setattr(served, lambda *_, **__: FakeEngine(BELIEFS))

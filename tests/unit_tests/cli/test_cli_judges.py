@@ -5,6 +5,7 @@ import json
 import pytest
 from cli_running import CAPITALS, run
 
+from langchain_consensus.cli.engines import ModelSettings
 from langchain_consensus.cli.judges import judge_written
 from langchain_consensus.cli.pipeline import RunSettings
 from langchain_consensus.engine.fake import FakeEngine
@@ -42,8 +43,8 @@ def test_a_judge_that_names_nothing_is_refused(text):
 
 def test_the_same_model_in_other_words_is_loaded_once_and_another_model_beside_it():
     settings = RunSettings(
-        model="one", wording="auto", rule="er_discriminator", solver="pikl", dtype="auto", device_map=None,
-        token_budget=512, cache_dir=None, min_confidence=None, judges=("one:qa", "two"),
+        model=ModelSettings(name="one"), wording="auto", rule="er_discriminator", solver="pikl", min_confidence=None,
+        judges=("one:qa", "two"),
     )  # fmt: skip
     first, second = settings.consensus().judges
     assert first.engine is None
