@@ -60,7 +60,7 @@ class Consensus(PipelineOptions):
         self._check_limits(batch)
         batch = with_rivals(self, batch)
         views = step_2.viewed(self, batch)
-        sizes = tuple(len(one.items) for one in batch)
+        wording, sizes = self.used_wording(), tuple(len(one.items) for one in batch)
         with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
             solved = step_3.solved(batch, views, solver=self.solver, anchors=self.anchors, profile=self.calibration)
             rankings = [
@@ -69,7 +69,7 @@ class Consensus(PipelineOptions):
                     view,
                     game.solution,
                     rule=self.rule,
-                    wording=self.used_wording(),
+                    wording=wording,
                     model=self.engine.name,
                     calibrated=game.calibrated,
                     profile=self.calibration,

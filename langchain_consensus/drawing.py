@@ -36,8 +36,8 @@ def drawn_at_once(options: PipelineOptions, questions: Sequence[Question]) -> li
     """
     current_call().check()
     limits_of(options.engine).check_candidates(options.sampling.n + options.rivals)
+    wording = options.used_wording()
     with watched(options.observer, Step(name="sampling", questions=len(questions))) as done:
-        wording = options.used_wording()
         found = sampled(options.engine, wording, questions, options.sampling, answer_key=options.answer_key)
         found = merged(options, found)
         done(candidates=[len(one.items) for one in found], usages=[one.usage for one in found])

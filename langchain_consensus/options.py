@@ -47,6 +47,9 @@ class PipelineOptions:
             draws all at once.
         rivals: How many incorrect answers are drawn to compare a lone answer with; see `rivals`.
         observer: Is told of every step, when it begins and when it ends; see `observation`.
+
+    Raises:
+        InvalidInputError: If judges or rivals are no such, or go with no other option that is set.
     """
 
     engine: Engine | SamplingEngine

@@ -42,7 +42,8 @@ def _own(options: PipelineOptions, batch: Sequence[Candidates]) -> list[Views]:
     engine, wording = options.engine, options.used_wording()
     if not is_sampling(engine):
         return scored(engine, wording, batch)
-    asked = {"anchors": options.anchors != "paper", "calibration": options.calibration is not None}
-    for name in (name for name, is_asked in asked.items() if is_asked):
-        raise needs_scores(option=name, model=engine.name)
+    if options.anchors != "paper":
+        raise needs_scores(option="anchors", model=engine.name)
+    if options.calibration is not None:
+        raise needs_scores(option="calibration", model=engine.name)
     return estimated(engine, wording, batch, options.sampling, answer_key=options.answer_key)

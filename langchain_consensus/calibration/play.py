@@ -41,9 +41,11 @@ def played(evidence: Sequence[Evidence], weights: Weights, solver: Solver, *, th
     for size in sorted({one.size for one in evidence}):
         places = [place for place, one in enumerate(evidence) if one.size == size]
         games = [beliefs[place].game() for place in places]
-        batch = ConsensusGame.from_anchors(
-            generator=np.stack([game.generator_anchor for game in games]),
-            discriminator=np.stack([game.discriminator_anchor for game in games]),
+        batch = ConsensusGame(
+            generator_log_anchor=np.concatenate([game.generator_log_anchor for game in games]),
+            discriminator_log_anchor=np.concatenate([game.discriminator_log_anchor for game in games]),
+            sizes=np.concatenate([game.sizes for game in games]),
+            batched=True,
         )
         solution = solve(batch, tied(solver, *weights.lambdas(size)), throw=throw)
         found |= {

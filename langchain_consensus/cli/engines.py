@@ -66,10 +66,9 @@ def make_engine(model: ModelSettings, *, prefix_cache_bytes: int = 128 * 2**20) 
             prefix_cache_bytes=prefix_cache_bytes,
         )
     usual = ModelSettings(name=model.name)
-    for name in ("dtype", "device_map", "token_budget"):
-        if getattr(model, name) == getattr(usual, name):
-            continue
-        msg = f"--{name.replace('_', '-')} has no meaning beside --base-url; the server decides it."
+    given = [name for name in ("dtype", "device_map", "token_budget") if getattr(model, name) != getattr(usual, name)]
+    if given:
+        msg = f"--{given[0].replace('_', '-')} has no meaning beside --base-url; the server decides it."
         raise InvalidInputError(msg)
     return OpenAICompatibleEngine(
         server.base_urls,

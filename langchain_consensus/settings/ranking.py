@@ -89,7 +89,7 @@ class RankingSettings(GameSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
-        self._ranker()
+        self._ranker()  # the pipeline checks its options together
         if self.calibration is not None:
             self.calibration.warn_of_model(self.engine.name)
         return self
