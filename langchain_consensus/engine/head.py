@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Head"]
 
-_TILE = 4096
+_TILE = 2048
 """Columns of a tile."""
-_MOST_ROWS = 256
-"""Rows of a tile; more would not fit the cache."""
+_MOST_ROWS = 768
+"""Rows of a tile: a product of fewer takes longer for each, and the sums of more would not find them in the cache."""
 
 
 class Head:
@@ -56,7 +56,7 @@ class Head:
         """
         distinct, where = np.unique(rows, return_inverse=True)
         summed = self._tiled if self._is_plain(hidden.device) else self._whole
-        count = _MOST_ROWS if summed == self._tiled else row_budget
+        count = _even(len(distinct), _MOST_ROWS) if summed == self._tiled else row_budget
         result = np.empty(len(rows))
         for start in range(0, len(distinct), count):
             chunk = torch.from_numpy(distinct[start : start + count]).to(hidden.device)
@@ -108,3 +108,8 @@ class Head:
             and module.weight.device == device
             and module.weight.is_floating_point()
         )
+
+
+def _even(total: int, most: int) -> int:
+    """How many of `total` rows to take at a time, at most `most`, so that the last turn is not much smaller."""
+    return -(-total // max(-(-total // most), 1))

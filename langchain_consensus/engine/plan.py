@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "Step", "make_plan"]
 
 _NOTHING: Mapping[int, int] = MappingProxyType({})
+_OPEN = 32
+"""Forwards that are looked through for room; more of them would make planning quadratic."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -99,22 +101,33 @@ class _Planner:
         self.steps: list[Step] = []
 
     def branches(self, roots: list[int], *, base: int, lead: NDArray[np.int64]) -> None:
-        """Plans sibling subtrees over a trunk of length `base`, followed by `lead`, nodes not computed yet."""
-        pack: list[tuple[int, int]] = []
-        size = len(lead)
+        """Plans sibling subtrees over a trunk of length `base`, followed by `lead`, nodes not computed yet.
+
+        Each goes into the first forward that has room for it; those that fit none follow, in forwards of their own.
+        """
+        packs: list[list[tuple[int, int]]] = [[]] if len(lead) else []
+        room = [self.budget - len(lead)] * len(packs)
+        long = []
         for root in roots:
             end = int(self.forest.subtree_end[root])
-            if pack and size + end - root > self.budget:
-                self._emit(base, lead, pack)
-                base, lead, pack, size = base + len(lead), lead[:0], [], 0
-            if size + end - root > self.budget:
-                self._long_tree(root, base=base, lead=lead)
-                base, lead, size = base + len(lead), lead[:0], 0
-            else:
-                pack.append((root, end))
-                size += end - root
-        if pack or len(lead):
+            if end - root > self.budget:
+                long.append(root)
+                continue
+            latest = range(max(len(packs) - _OPEN, 0), len(packs))
+            place = next((pack for pack in latest if end - root <= room[pack]), len(packs))
+            if place == len(packs):
+                packs.append([])
+                room.append(self.budget)
+            packs[place].append((root, end))
+            room[place] -= end - root
+        if long and packs == [[]]:
+            packs = []  # the first long tree begins with the lead
+        for pack in packs:
             self._emit(base, lead, pack)
+            base, lead = base + len(lead), lead[:0]
+        for root in long:
+            self._long_tree(root, base=base, lead=lead)
+            base, lead = base + len(lead), lead[:0]
 
     def _long_tree(self, root: int, *, base: int, lead: NDArray[np.int64]) -> None:
         """Plans a subtree that does not fit: its unbranched beginning joins the trunk, its branches follow."""

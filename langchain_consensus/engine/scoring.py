@@ -12,6 +12,7 @@ import numpy as np
 
 from langchain_consensus.engine.sight import PackedLayout
 from langchain_consensus.engine.trunk_cache import TrunkCache
+from langchain_consensus.engine.waiting_rows import WaitingRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -64,13 +65,14 @@ def score_strings(
     targets = np.concatenate([np.array(s.continuation, dtype=np.int64) for s in strings])
     pairs, where = np.unique(np.stack([nodes, targets], axis=1), axis=0, return_inverse=True)
     logprobs = np.full(len(pairs), np.nan)
+    waiting = WaitingRows(network.head, logprobs, row_budget=row_budget)
     for step, hidden in run_steps(network, forest, plan, known=known, on_keys=on_keys, wanted=wanted):
         first, last = np.searchsorted(pairs[:, 0], [step.nodes[0], step.nodes[-1] + 1])
         mine = np.arange(first, last)
         mine = mine[np.isin(pairs[mine, 0], step.nodes)]
-        if len(mine):
-            local = np.searchsorted(step.nodes, pairs[mine, 0])
-            logprobs[mine] = network.head.logprobs(hidden[0], local, pairs[mine, 1], row_budget=row_budget)
+        local = np.searchsorted(step.nodes, pairs[mine, 0])
+        waiting.add(hidden[0], rows=local, targets=pairs[mine, 1], places=mine)
+    waiting.project()
     ends = np.cumsum([len(s.continuation) for s in strings])
     return np.split(logprobs[where.reshape(-1)], ends[:-1])
 

@@ -126,3 +126,17 @@ def test_small_questions_share_a_forward():
     strings = [TokenString(prefix=(q, 1, 2), continuation=(3,)) for q in range(10)]
     plan = make_plan(Forest.build(strings), token_budget=15)
     assert [len(step.nodes) for step in plan.steps] == [15, 15]
+
+
+def test_a_forward_is_filled_with_later_subtrees_that_still_fit():
+    lengths = [9, 9, 9, 6, 6, 6]  # in the order given: 9 | 9 | 9+6 | 6+6 with a budget of 15
+    strings = [TokenString(prefix=(q,) * n, continuation=(1,)) for q, n in enumerate(lengths, start=10)]
+    plan = make_plan(Forest.build(strings), token_budget=15)
+    assert [len(step.nodes) for step in plan.steps] == [15, 15, 15]
+
+
+def test_subtrees_before_and_after_a_long_one_share_a_forward():
+    long = [TokenString(prefix=(11, 50 + i) + (1,) * 6, continuation=(1,)) for i in range(4)]
+    short = [TokenString(prefix=(q,) * 7, continuation=(1,)) for q in (10, 12)]
+    plan = make_plan(Forest.build([short[0], *long, short[1]]), token_budget=15)
+    assert [len(step.nodes) for step in plan.steps] == [14, 15, 14]
