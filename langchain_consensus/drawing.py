@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from langchain_consensus.candidates import drawn, gathered, sampled
+from langchain_consensus.draws import drawn, gathered, sampled
 from langchain_consensus.engine.deadline import current_call
 from langchain_consensus.engine.limits import limits_of
 from langchain_consensus.engine.sampler import is_sampling, needs_scores

@@ -22,7 +22,8 @@ from langchain_consensus.engine import Usage
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.prompts import Question, Wording
-from langchain_consensus.results import ConsensusResult, UsageResult
+from langchain_consensus.result_parts import UsageResult
+from langchain_consensus.results import ConsensusResult
 from langchain_consensus.settings import SamplingFields
 
 if TYPE_CHECKING:

@@ -58,7 +58,10 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
     certainty: float = Field(default=0.9, gt=0, lt=1)
     """How sure the promise of `max_risk` is."""
     below: Literal["raise", "abstain", "fallback"] = "raise"
-    """What happens below it: a `LowConfidenceError`, a result without an answer, or one with the `fallback`."""
+    """What happens below it: a `LowConfidenceError`, a result without an answer, or one with the `fallback`.
+
+    An answer whose judge could not say anything, as `ConsensusMiddleware` may carry it, is below every threshold.
+    """
     fallback: Any = None
     """The answer of a result below the threshold, where `below` is `fallback`."""
     inner: Any = None
@@ -142,7 +145,7 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
     def parse_any(self, source: _Input) -> ConsensusResult[Any]:
         """The result of anything that carries a ranking, or of a bare string."""
         result = _read(source)
-        if self.min_confidence is not None and result.confidence is None:
+        if self.min_confidence is not None and result.confidence is None and not result.candidates:
             msg = (
                 "`min_confidence` is set and the input carries no confidence: a parser behind `prompt | llm` sees one "
                 "bare string. Use `prompt | llm.ranked() | ConsensusOutputParser(...)`."
@@ -157,11 +160,16 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
             raise InvalidInputError(msg)
         if self.inner is not None:
             result = self._parsed(result, self.inner)
-        if self._threshold is None or result.confidence is None or result.confidence >= self._threshold:
+        if self._threshold is None or (result.confidence is not None and result.confidence >= self._threshold):
             return result
         if self.below == "raise":
+            has = (
+                "no confidence, since its judge gave neither verdict a probability"
+                if result.confidence is None
+                else f"confidence {result.confidence:.3f}"
+            )
             msg = (
-                f"The best answer, {result.text[:80]!r}, has confidence {result.confidence:.3f}; "
+                f"The best answer, {result.text[:80]!r}, has {has}; "
                 f"{self._asked()}. Ask again with more candidates, or set below='abstain'."
             )
             raise LowConfidenceError(msg)

@@ -7,88 +7,31 @@ from __future__ import annotations
 
 import math
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import Field
 
 from langchain_consensus.ranking import Rule, raw_verdict
+from langchain_consensus.result_parts import (
+    GeneratorScores,
+    JudgeResult,
+    LogProbability,
+    PlainData,
+    SolverResult,
+    StandardErrorsResult,
+    UsageResult,
+    VerdictScores,
+)
 
 if TYPE_CHECKING:
-    from langchain_consensus.engine.base import Usage
-    from langchain_consensus.ranking import RankedCandidate, Ranking, SolverEvidence
+    from langchain_consensus.ranking import RankedCandidate, Ranking
 
-__all__ = [
-    "CandidateResult",
-    "ConsensusResult",
-    "GeneratorScores",
-    "JudgeResult",
-    "SolverResult",
-    "StandardErrorsResult",
-    "UsageResult",
-    "VerdictScores",
-]
+__all__ = ["CandidateResult", "ConsensusResult"]
 
 AnswerT = TypeVar("AnswerT")
 
 
-def _below_infinity(value: float) -> float:
-    if math.isnan(value) or value == math.inf:
-        msg = f"{value} is no log-probability"
-        raise ValueError(msg)
-    return value
-
-
-LogProbability = Annotated[
-    float,
-    BeforeValidator(lambda value: -math.inf if value is None else value),
-    AfterValidator(_below_infinity),
-    PlainSerializer(lambda value: value if math.isfinite(value) else None, when_used="json"),
-]
-"""In JSON, which has no infinity, `null` is -inf: a probability of zero."""
-
-
-class _Plain(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class GeneratorScores(_Plain):
-    """Summed log-probabilities of a candidate under both conditions, in nats, and the tokens that they are over.
-
-    Where they were counted, of draws, there are no tokens: 0.
-    """
-
-    correct: LogProbability
-    incorrect: LogProbability
-    tokens: int
-
-
-class VerdictScores(_Plain):
-    """Log-probabilities of the two verdict words, in nats, as the model gave them."""
-
-    correct: LogProbability
-    incorrect: LogProbability
-
-
-class JudgeResult(_Plain):
-    """What one of several judges says of a candidate: log-probabilities of its two verdict words, in nats."""
-
-    name: str
-    """Its model and its wording."""
-    weight: float
-    """What it weighs beside the others, 0 to 1."""
-    correct: LogProbability
-    incorrect: LogProbability
-
-
-class StandardErrorsResult(_Plain):
-    """How far sampled views may be off, in nats: both log-probabilities, and the log-odds of the verdict."""
-
-    generator_correct: float
-    generator_incorrect: float
-    verdict: float
-
-
-class CandidateResult(_Plain):
+class CandidateResult(PlainData):
     """One candidate: its text, how often it was drawn, both views, and its score under every rule."""
 
     text: str
@@ -146,36 +89,7 @@ class CandidateResult(_Plain):
         )
 
 
-class SolverResult(_Plain):
-    """How the game was solved: the solver, how it ended, its steps, and the distance from an equilibrium."""
-
-    name: str
-    outcome: str
-    steps: int
-    gap: float
-
-    @classmethod
-    def of(cls, evidence: SolverEvidence) -> SolverResult:
-        """The plain form of a game's evidence."""
-        return cls(**{name: getattr(evidence, name) for name in cls.model_fields})
-
-
-class UsageResult(_Plain):
-    """Tokens that were read, computed (shared prefixes once) and drawn, projected rows, and forwards."""
-
-    input_tokens: int = 0
-    computed_tokens: int = 0
-    sampled_tokens: int = 0
-    head_rows: int = 0
-    forwards: int = 0
-
-    @classmethod
-    def of(cls, usage: Usage) -> UsageResult:
-        """The plain form of a usage."""
-        return cls(**{name: getattr(usage, name) for name in cls.model_fields})
-
-
-class ConsensusResult(_Plain, Generic[AnswerT]):
+class ConsensusResult(PlainData, Generic[AnswerT]):
     """The answer to one question with the evidence for it.
 
     `model_dump(mode="json")` holds nothing but JSON's own types.

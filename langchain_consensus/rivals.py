@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Final
 
-from langchain_consensus.candidates import drawn, gathered, normalised_text
+from langchain_consensus.candidates import normalised_text
 from langchain_consensus.drawing import merged
+from langchain_consensus.draws import drawn, gathered
 from langchain_consensus.engine.base import Usage
 from langchain_consensus.engine.deadline import current_call
 from langchain_consensus.engine.limits import limits_of

@@ -13,7 +13,7 @@ from langchain_core.callbacks.manager import ParentRunManager
 from langchain_core.runnables.config import ensure_config, get_callback_manager_for_config
 
 from langchain_consensus.engine.base import Usage
-from langchain_consensus.results import UsageResult
+from langchain_consensus.result_parts import UsageResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -24,7 +24,8 @@ from langchain_consensus.engine.base import Engine, SamplingSettings, ScoreReque
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.ranking import Rule, raw_verdict
 from langchain_consensus.raw_verdicts import RawVerdict, mean_verdict, said_beside
-from langchain_consensus.results import ConsensusResult, UsageResult
+from langchain_consensus.result_parts import UsageResult
+from langchain_consensus.results import ConsensusResult
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

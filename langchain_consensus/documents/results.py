@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.ranking import Rule
-from langchain_consensus.results import GeneratorScores, LogProbability, SolverResult, UsageResult, VerdictScores
+from langchain_consensus.result_parts import GeneratorScores, LogProbability, SolverResult, UsageResult, VerdictScores
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document

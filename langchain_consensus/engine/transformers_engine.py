@@ -7,19 +7,19 @@ loops: one thread an engine works for all of them, and what comes at the same ti
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.engine.base import SampleResult
-from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL, EMBEDDED_MODELS
+from langchain_consensus.engine.embedded import DEFAULT_EMBEDDED_MODEL
 from langchain_consensus.engine.gathering import Gatherer, Gathering
 from langchain_consensus.engine.held_model import HeldModel, evaluating
 from langchain_consensus.engine.limits import checked_limits
 from langchain_consensus.engine.loading import LoadOptions
+from langchain_consensus.engine.recipe import check_arguments, recipe_of
 from langchain_consensus.engine.sharing import DrawJob, drawn_together, scored_together
 from langchain_consensus.engine.worker import Worker
-from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -84,22 +84,14 @@ class TransformersEngine:
                 model's own.
             max_waiting: Calls that may wait for the engine, at least 1; the next is refused with an `EngineBusyError`.
         """
-        if not isinstance(model_id, str) or not model_id.strip():
-            names = sorted(EMBEDDED_MODELS)
-            msg = f"`model_id` is {model_id!r}; it must be a hub id, a folder, a .gguf file or one of {names}."
-            raise InvalidInputError(msg)
-        for name, value, least in (
-            ("token_budget", token_budget, 16),
-            ("row_budget", row_budget, 1),
-            ("prefix_cache_bytes", prefix_cache_bytes, 0),
-            ("max_waiting", max_waiting, 1),
-        ):
-            if not isinstance(value, int) or value < least:
-                msg = f"`{name}` is {value!r}; it must be a whole number of at least {least}."
-                raise InvalidInputError(msg)
-        if attention not in ("auto", "sdpa", "flex"):
-            msg = f"`attention` is {attention!r}; it must be 'auto', 'sdpa' or 'flex'."
-            raise InvalidInputError(msg)
+        check_arguments(
+            model_id=model_id,
+            attention=attention,
+            token_budget=token_budget,
+            row_budget=row_budget,
+            prefix_cache_bytes=prefix_cache_bytes,
+            max_waiting=max_waiting,
+        )
         self._held = HeldModel(
             name=model_id,
             options=LoadOptions(
@@ -178,28 +170,7 @@ class TransformersEngine:
             InvalidInputError: If the engine cannot be made again from it: the caller owns its model, or has allowed
                 code from the model's repository to run, which whoever loads must decide anew.
         """
-        held = self._held
-        for is_so, why in (
-            (held.owned is not None, "wraps a model that the caller owns; only one of a model id can be made again"),
-            (held.options.trust_remote_code, "has `trust_remote_code=True`; whoever loads must decide that anew"),
-        ):
-            if is_so:
-                remedy = "Write down the other settings, and give the engine when you load them."
-                msg = f"`engine` {held.name!r} {why}. {remedy}"
-                raise InvalidInputError(msg)
-        arguments = {
-            "dtype": held.options.dtype,
-            "device_map": held.options.device_map,
-            "revision": held.options.revision,
-            "token_budget": held.token_budget,
-            "row_budget": held.row_budget,
-            "prefix_cache_bytes": held.prefix_cache_bytes,
-            "attention": held.attention,
-            "limits": {k: v for k, v in asdict(held.limits).items() if v is not None} or None,
-            "max_waiting": self._max_waiting,
-        }
-        defaults = TransformersEngine.__init__.__kwdefaults__ or {}
-        return {"model_id": held.name} | {k: v for k, v in arguments.items() if v != defaults[k]}
+        return recipe_of(self._held, max_waiting=self._max_waiting, defaults=TransformersEngine.__init__.__kwdefaults__)
 
     @property
     def is_chat(self) -> bool:

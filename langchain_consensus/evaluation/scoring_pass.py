@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from langchain_consensus.candidates import given, sampled
+from langchain_consensus.candidates import given
+from langchain_consensus.draws import sampled
 from langchain_consensus.evaluation.stored import StoredCandidate, StoredGreedy, StoredItem
 from langchain_consensus.game import Correctness
-from langchain_consensus.results import GeneratorScores, UsageResult, VerdictScores
+from langchain_consensus.result_parts import GeneratorScores, UsageResult, VerdictScores
 from langchain_consensus.views import scored
 
 if TYPE_CHECKING:

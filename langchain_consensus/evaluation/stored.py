@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.files import MOST_SETTINGS_BYTES, check_format, json_of, read_bytes, unpacked_bytes
-from langchain_consensus.results import GeneratorScores, UsageResult, VerdictScores
+from langchain_consensus.result_parts import GeneratorScores, UsageResult, VerdictScores
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from langchain_consensus import Consensus, Rounds, Rule, SamplingSettings, TransformersEngine
-from langchain_consensus.candidates import drawn, gathered
+from langchain_consensus.draws import drawn, gathered
 from langchain_consensus.engine import SampleResult, Usage
 from langchain_consensus.evaluation.comparison import Resampled
 from langchain_consensus.evaluation.grading import grader_for

@@ -5,7 +5,8 @@ from hypothesis import given as over
 from hypothesis import settings
 from hypothesis import strategies as st
 
-from langchain_consensus.candidates import exact_text, given, normalised_text, sampled
+from langchain_consensus.candidates import exact_text, given, normalised_text
+from langchain_consensus.draws import sampled
 from langchain_consensus.engine import JsonForm, SamplingSettings, Usage
 from langchain_consensus.errors import EngineError, InvalidInputError
 from langchain_consensus.prompts import Question, wording_named

@@ -18,7 +18,7 @@ from langchain_consensus import (
 from langchain_consensus.calibration.informed import InformedAnchors
 from langchain_consensus.calibration.labelling import calibrated_from
 from langchain_consensus.calibration.several import evidence_with
-from langchain_consensus.candidates import gathered
+from langchain_consensus.draws import gathered
 from langchain_consensus.engine import FakeEngine, ScoreRequest, Usage
 from langchain_consensus.engine.deadline import deadline
 from langchain_consensus.errors import ContextWindowError, DeadlineExceededError, InvalidInputError, LimitExceededError

@@ -16,7 +16,8 @@ from pydantic import BaseModel, ValidationError
 from langchain_consensus import ConsensusOutputParser, ConsensusResult, EquilibriumRankingLLM
 from langchain_consensus.errors import InvalidInputError, LowConfidenceError
 from langchain_consensus.evidence import EVIDENCE, to_generations
-from langchain_consensus.results import CandidateResult, GeneratorScores, VerdictScores
+from langchain_consensus.result_parts import GeneratorScores, VerdictScores
+from langchain_consensus.results import CandidateResult
 from tests.engines import CAPITAL, SUM, RecordingEngine
 
 
@@ -130,6 +131,15 @@ def test_a_bare_answer_with_a_threshold_is_an_error_that_names_the_remedy(llm):
             parser.invoke(source)
     with pytest.raises(InvalidInputError, match=said):
         (llm | parser).invoke(CAPITAL)
+
+
+def test_an_answer_whose_judge_said_nothing_is_below_every_threshold(llm):
+    result = (llm.ranked() | ConsensusOutputParser()).invoke(CAPITAL).model_copy(update={"confidence": None})
+    with pytest.raises(LowConfidenceError, match="has no confidence, since its judge gave neither verdict a prob"):
+        ConsensusOutputParser(min_confidence=0.0).invoke(result)
+    abstained = ConsensusOutputParser(min_confidence=0.0, below="abstain").invoke(result)
+    assert (abstained.answer, abstained.abstained) == (None, True)
+    assert ConsensusOutputParser().invoke(result).answer == result.answer
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from langchain_consensus import Consensus, ConsensusResult, Question, Rule, given
-from langchain_consensus.results import CandidateResult, GeneratorScores, VerdictScores
+from langchain_consensus.result_parts import GeneratorScores, VerdictScores
+from langchain_consensus.results import CandidateResult
 from tests.engines import CAPITAL
 
 

@@ -8,7 +8,7 @@ from langchain_core.load import dumps, loads
 from scipy.stats import beta
 
 from langchain_consensus import Consensus, EquilibriumRankingLLM, Question, Rounds, Rule, SamplingSettings
-from langchain_consensus.candidates import sampled
+from langchain_consensus.draws import sampled
 from langchain_consensus.engine import Sample, SampleResult, TransformersEngine, Usage
 from langchain_consensus.errors import EngineError, InvalidInputError
 from langchain_consensus.prompts import wording_named

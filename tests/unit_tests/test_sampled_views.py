@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from langchain_consensus import ChatModelEngine, Consensus, Question, SamplingSettings, given
-from langchain_consensus.candidates import sampled
+from langchain_consensus.draws import sampled
 from langchain_consensus.engine import Sample
 from langchain_consensus.prompts import wording_named
 from langchain_consensus.sampled_views import _Matcher, _said, _told, estimated

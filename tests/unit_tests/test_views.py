@@ -5,7 +5,8 @@ from math import log
 import numpy as np
 import pytest
 
-from langchain_consensus.candidates import given, sampled
+from langchain_consensus.candidates import given
+from langchain_consensus.draws import sampled
 from langchain_consensus.engine import SamplingSettings, Usage
 from langchain_consensus.prompts import Question, Wording
 from langchain_consensus.views import scored
