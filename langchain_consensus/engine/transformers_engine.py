@@ -170,7 +170,8 @@ class TransformersEngine:
             InvalidInputError: If the engine cannot be made again from it: the caller owns its model, or has allowed
                 code from the model's repository to run, which whoever loads must decide anew.
         """
-        return recipe_of(self._held, max_waiting=self._max_waiting, defaults=TransformersEngine.__init__.__kwdefaults__)
+        defaults = TransformersEngine.__init__.__kwdefaults__ or {}
+        return recipe_of(self._held, max_waiting=self._max_waiting, defaults=defaults)
 
     @property
     def is_chat(self) -> bool:
