@@ -16,6 +16,7 @@ __all__ = [
     "JudgeResult",
     "LogProbability",
     "PlainData",
+    "Score",
     "SolverResult",
     "StandardErrorsResult",
     "UsageResult",
@@ -23,20 +24,32 @@ __all__ = [
 ]
 
 
+_ROUNDING = 0.01
+"""How far above zero, in nats, rounding may take the logarithm of a probability near one."""
+
+
 def _below_infinity(value: float) -> float:
     if math.isnan(value) or value == math.inf:
+        msg = f"{value} is no score"
+        raise ValueError(msg)
+    return value
+
+
+def _of_a_probability(value: float) -> float:
+    if math.isnan(value) or value > _ROUNDING:
         msg = f"{value} is no log-probability"
         raise ValueError(msg)
     return value
 
 
-LogProbability = Annotated[
-    float,
-    BeforeValidator(lambda value: -math.inf if value is None else value),
-    AfterValidator(_below_infinity),
-    PlainSerializer(lambda value: value if math.isfinite(value) else None, when_used="json"),
-]
-"""In JSON, which has no infinity, `null` is -inf: a probability of zero."""
+_NULL = BeforeValidator(lambda value: -math.inf if value is None else value)
+_TO_NULL = PlainSerializer(lambda value: value if math.isfinite(value) else None, when_used="json")
+
+LogProbability = Annotated[float, _NULL, AfterValidator(_of_a_probability), _TO_NULL]
+"""At most zero. In JSON, which has no infinity, `null` is -inf: a probability of zero."""
+
+Score = Annotated[float, _NULL, AfterValidator(_below_infinity), _TO_NULL]
+"""A rule's score, in nats, such as a log-probability or the difference of two; `null` as above."""
 
 
 class PlainData(BaseModel):

@@ -15,8 +15,8 @@ from langchain_consensus.ranking import Rule, raw_verdict
 from langchain_consensus.result_parts import (
     GeneratorScores,
     JudgeResult,
-    LogProbability,
     PlainData,
+    Score,
     SolverResult,
     StandardErrorsResult,
     UsageResult,
@@ -42,7 +42,7 @@ class CandidateResult(PlainData):
     count: int
     generator: GeneratorScores
     discriminator: VerdictScores
-    scores: dict[Rule, LogProbability]
+    scores: dict[Rule, Score]
     calibrated: float | None = None
     """The probability that it is right by the profile that was used; `None` without one."""
     is_rival: bool = False

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 
 from langchain_consensus.evidence import EVIDENCE
 from langchain_consensus.ranking import Rule
-from langchain_consensus.result_parts import GeneratorScores, LogProbability, SolverResult, UsageResult, VerdictScores
+from langchain_consensus.result_parts import GeneratorScores, Score, SolverResult, UsageResult, VerdictScores
 
 if TYPE_CHECKING:
     from langchain_core.documents import Document
@@ -47,7 +47,7 @@ class DocumentResult(BaseModel):
     discriminator: VerdictScores
     prior: float | None
     """The retriever's score or rank, in standard deviations, or `None` where no prior was asked for."""
-    scores: dict[Rule, LogProbability]
+    scores: dict[Rule, Score]
     """The document's score under every rule; the game's policies depend on the other documents too."""
     rule: Rule
     """By which score the documents are ordered."""

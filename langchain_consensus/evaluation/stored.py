@@ -108,6 +108,13 @@ class StoredItem(_Stored):
     usage: UsageResult = Field(default_factory=UsageResult)
     error: str | None = None
 
+    @model_validator(mode="after")
+    def _check_scored(self) -> Self:
+        if not self.candidates and self.error is None:
+            msg = "an item has at least one candidate, or an `error` that says why it has none"
+            raise ValueError(msg)
+        return self
+
     def line(self) -> dict[str, Any]:
         """The object that is written, JSON's own types only."""
         return self.model_dump(mode="json", exclude_defaults=True)

@@ -149,10 +149,15 @@ def fuzzed(parser: Any, *, inputs: int, number: int, folder: Path) -> tuple[Coun
     try:
         attempt()
     except Exception as error:  # noqa: BLE001 - whatever it is, it is what was looked for
-        notes = "\n".join(getattr(error, "__notes__", ()))
-        where = "".join(traceback.format_tb(error.__traceback__)[-2:])
-        return ends, f"{type(error).__name__}: {error}\n{where}{notes}"
+        several = error.exceptions if isinstance(error, ExceptionGroup) else (error,)
+        return ends, "\n".join(_told(one) for one in several)
     return ends, ""
+
+
+def _told(error: BaseException) -> str:
+    notes = "\n".join(getattr(error, "__notes__", ()))
+    where = "".join(traceback.format_tb(error.__traceback__)[-2:])
+    return f"{type(error).__name__}: {error}\n{where}{notes}"
 
 
 def main() -> int:

@@ -89,11 +89,33 @@ def test_draws_that_are_empty_or_cut_are_counted_and_nothing_but_empty_ones_is_a
         drawn_items(Drawing(BELIEFS), CHAT, [asked], settings, grader_for("exact"))
 
 
+def test_a_stored_item_without_candidates_says_why_or_is_refused():
+    assert stored_item({"id": "a", "error": "it was cut"}, where="x:1").candidates == ()
+    with pytest.raises(InvalidInputError, match=r"x:1: is no stored item .*at least one candidate, or an `error`"):
+        stored_item({"id": "a"}, where="x:1")
+
+
+def test_a_stored_log_probability_above_zero_is_refused_and_rounding_is_not():
+    line = {
+        "position": 0,
+        "count": 1,
+        "key": "a",
+        "right": {"accuracy": True},
+        "characters": 1,
+        "generator": {"correct": 1e-6, "incorrect": -2.0, "tokens": 1},
+        "discriminator": {"correct": -0.5, "incorrect": None},
+    }
+    assert stored_item({"id": "a", "candidates": [line]}, where="x:1").candidates[0].generator.correct == 1e-6
+    line["discriminator"] = {"correct": 1000.0, "incorrect": -1.0}
+    with pytest.raises(InvalidInputError, match=r"x:1: .*discriminator\.correct.*1000\.0 is no log-probability"):
+        stored_item({"id": "a", "candidates": [line]}, where="x:1")
+
+
 def test_stored_files_that_are_damaged_are_named_by_line(tmp_path):
     path = tmp_path / "x.jsonl"
     with pytest.raises(InvalidInputError, match="cannot be read"):
         read_run(path)
-    path.write_text('{"id": "a"}\n{"id": 1}\n')
+    path.write_text('{"id": "a", "error": "it was cut"}\n{"id": 1}\n')
     with pytest.raises(InvalidInputError, match="cannot be read"):
         read_run(path)
     meta = tmp_path / "x.jsonl.meta.json"
@@ -103,6 +125,6 @@ def test_stored_files_that_are_damaged_are_named_by_line(tmp_path):
     meta.write_text(json.dumps({"settings": settings(), "notes": {}}))
     with pytest.raises(InvalidInputError, match=r"x.jsonl:2: is no stored item \(`id`: Input should be a valid string"):
         read_run(path)
-    path.write_text('{"id": "a"}\nx\n')
+    path.write_text('{"id": "a", "error": "it was cut"}\nx\n')
     with pytest.raises(InvalidInputError, match=r"x.jsonl:2: is no JSON"):
         read_run(path)
