@@ -58,13 +58,14 @@ class _Stored(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-_Count = Annotated[int, Field(ge=0, le=2**31)]
+_Place = Annotated[int, Field(ge=0, le=2**31)]
+_Count = Annotated[int, Field(ge=1, le=2**31)]
 
 
 class StoredCandidate(_Stored):
     """A distinct string with both views of it."""
 
-    position: _Count
+    position: _Place
     """Index of its first occurrence among the choices or draws, from 0."""
     count: _Count
     """How often it was drawn; 1 if it was given."""

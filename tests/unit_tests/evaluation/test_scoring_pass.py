@@ -95,7 +95,7 @@ def test_a_stored_item_without_candidates_says_why_or_is_refused():
         stored_item({"id": "a"}, where="x:1")
 
 
-def test_a_stored_log_probability_above_zero_is_refused_and_rounding_is_not():
+def test_stored_numbers_that_cannot_be_are_refused_and_rounding_is_not():
     line = {
         "position": 0,
         "count": 1,
@@ -106,6 +106,9 @@ def test_a_stored_log_probability_above_zero_is_refused_and_rounding_is_not():
         "discriminator": {"correct": -0.5, "incorrect": None},
     }
     assert stored_item({"id": "a", "candidates": [line]}, where="x:1").candidates[0].generator.correct == 1e-6
+    for name in ("count", "characters"):
+        with pytest.raises(InvalidInputError, match=rf"{name}.*greater than or equal to 1"):
+            stored_item({"id": "a", "candidates": [line | {name: 0}]}, where="x:1")
     line["discriminator"] = {"correct": 1000.0, "incorrect": -1.0}
     with pytest.raises(InvalidInputError, match=r"x:1: .*discriminator\.correct.*1000\.0 is no log-probability"):
         stored_item({"id": "a", "candidates": [line]}, where="x:1")
