@@ -164,7 +164,7 @@ class ConsensusOutputParser(BaseGenerationOutputParser[ConsensusResult[Any]]):
             return result
         if self.below == "raise":
             has = (
-                "no confidence, since its judge gave neither verdict a probability"
+                "no confidence, since its judge could not say anything"
                 if result.confidence is None
                 else f"confidence {result.confidence:.3f}"
             )

@@ -53,13 +53,14 @@ def check_values(options: Options) -> None:
     Raises:
         InvalidInputError: If one breaks its rule.
     """
-    for option, holds, rule in _rules(options):
+    for option, holds, rule in (*_rules_of_judging(options), *_rules_of_acting(options)):
         if not holds:
             msg = f"`{option}` is {getattr(options, option)!r}; it must be {rule}."
             raise InvalidInputError(msg)
 
 
-def _rules(options: Options) -> tuple[tuple[str, bool, str], ...]:
+def _rules_of_judging(options: Options) -> tuple[tuple[str, bool, str], ...]:
+    """Who judges, and by which numbers: each option's name, whether it holds, and the rule in words."""
     engine = callable(getattr(options.judge, "score", None)) and callable(getattr(options.judge, "sample", None))
     return (
         ("judge", engine, "an `Engine`, such as `TransformersEngine(model_id)`"),
@@ -75,6 +76,12 @@ def _rules(options: Options) -> tuple[tuple[str, bool, str], ...]:
         ("rivals", _is_count(options.rivals, 0), "a whole number of at least 0"),
         ("num_candidates", _is_count(options.num_candidates, 2), "a whole number of at least 2"),
         ("contrast_by", options.contrast_by in CONTRAST_BY, f"one of {list(CONTRAST_BY)}"),
+    )
+
+
+def _rules_of_acting(options: Options) -> tuple[tuple[str, bool, str], ...]:
+    """What is done with an answer, as above."""
+    return (
         ("on_failure", options.on_failure in ON_FAILURE, f"one of {list(ON_FAILURE)}"),
         (
             "fallback_model",

@@ -135,7 +135,7 @@ def test_a_bare_answer_with_a_threshold_is_an_error_that_names_the_remedy(llm):
 
 def test_an_answer_whose_judge_said_nothing_is_below_every_threshold(llm):
     result = (llm.ranked() | ConsensusOutputParser()).invoke(CAPITAL).model_copy(update={"confidence": None})
-    with pytest.raises(LowConfidenceError, match="has no confidence, since its judge gave neither verdict a prob"):
+    with pytest.raises(LowConfidenceError, match="has no confidence, since its judge could not say anything"):
         ConsensusOutputParser(min_confidence=0.0).invoke(result)
     abstained = ConsensusOutputParser(min_confidence=0.0, below="abstain").invoke(result)
     assert (abstained.answer, abstained.abstained) == (None, True)
