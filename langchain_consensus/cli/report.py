@@ -21,6 +21,9 @@ def report(
     variants: Annotated[
         bool, typer.Option("--variants", help="Also lengths, lambdas and numbers of steps, on the same scores.")
     ] = False,
+    draws: Annotated[
+        bool, typer.Option("--draws", help="Also with fewer of the draws, where answers were drawn.")
+    ] = False,
     judges: Annotated[
         bool,
         typer.Option(
@@ -48,6 +51,7 @@ def report(
         baseline=baseline,
         length=length,
         variants=variants,
+        draws=draws,
         judges=judges,
         learned=learned,
         markdown=markdown,

@@ -10,6 +10,7 @@ from langchain_consensus.cli.show import print_lines, say
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.across import compared_runs
 from langchain_consensus.evaluation.classes import LENGTHS
+from langchain_consensus.evaluation.fewer_draws import fewer_draws
 from langchain_consensus.evaluation.judges import compared_judges
 from langchain_consensus.evaluation.learned import learned
 from langchain_consensus.evaluation.learned_tables import learned_tables
@@ -17,7 +18,13 @@ from langchain_consensus.evaluation.methods import method_named
 from langchain_consensus.evaluation.plots import draw_plots
 from langchain_consensus.evaluation.stored import read_run
 from langchain_consensus.evaluation.summary import summarised
-from langchain_consensus.evaluation.tables import across_table, comparison_tables, judges_table, variant_table
+from langchain_consensus.evaluation.tables import (
+    across_table,
+    comparison_tables,
+    draws_table,
+    judges_table,
+    variant_table,
+)
 from langchain_consensus.evaluation.variants import compared_variants
 from langchain_consensus.files import write_whole
 
@@ -37,6 +44,7 @@ class ReportJob:
     baseline: str
     length: str | None
     variants: bool
+    draws: bool
     judges: bool
     learned: bool
     markdown: Path | None
@@ -66,6 +74,10 @@ class ReportJob:
         if self.variants:
             text += "".join(
                 variant_table(one, compared_variants(run)) for one, run in zip(summaries, runs, strict=True)
+            )
+        if self.draws:
+            text += "".join(
+                draws_table(one, fewer_draws(run, length=length)) for one, run in zip(summaries, runs, strict=True)
             )
         if self.judges:
             text += judges_table(compared_judges(runs, length=length))

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Accuracy", "Difference", "Resampled"]
+__all__ = ["Accuracy", "Difference", "Gain", "Resampled"]
 
 _RESAMPLES = 10_000
 _TAILS = (0.025, 0.975)
@@ -65,11 +65,31 @@ class Difference:
     p_value: float
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gain:
+    """A difference of means over the same items, whose values need not be right or wrong.
+
+    Attributes:
+        value: The difference.
+        low: The lower end of the paired percentile bootstrap interval.
+        high: Its upper end.
+    """
+
+    value: float
+    low: float
+    high: float
+
+
 class Resampled:
     """The bootstrap of several methods at once: every resample draws the same items for each of them."""
 
-    def __init__(self, right: Mapping[str, NDArray[np.bool_]], *, seed: int = 0) -> None:
-        """Draws the resamples of `[n]` items for each method, whatever it is called."""
+    def __init__(self, right: Mapping[str, NDArray[Any]], *, seed: int = 0) -> None:
+        """Draws the resamples of `[n]` items for each method, whatever it is called.
+
+        Args:
+            right: For each method `[n]` whether it was right, or for `gain` any number an item.
+            seed: Of the resamples.
+        """
         from scipy.stats import bootstrap
 
         self._right = right
@@ -94,13 +114,22 @@ class Resampled:
         from scipy.stats import binomtest
 
         mine, others = self._right[method], self._right[other]
-        low, high = np.quantile(self._means[self._rows[method]] - self._means[self._rows[other]], _TAILS)
+        low, high = self._interval(method, other)
         wins, losses = int((mine & ~others).sum()), int((others & ~mine).sum())
         return Difference(
             value=(wins - losses) / len(mine),
-            low=float(low),
-            high=float(high),
+            low=low,
+            high=high,
             wins=wins,
             losses=losses,
             p_value=float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
         )
+
+    def gain(self, method: str, other: str) -> Gain:
+        """The mean of `method` minus that of `other`."""
+        low, high = self._interval(method, other)
+        return Gain(value=float(self._right[method].mean() - self._right[other].mean()), low=low, high=high)
+
+    def _interval(self, method: str, other: str) -> tuple[float, float]:
+        low, high = np.quantile(self._means[self._rows[method]] - self._means[self._rows[other]], _TAILS)
+        return float(low), float(high)

@@ -11,12 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from langchain_consensus.evaluation.across import RunComparison
-    from langchain_consensus.evaluation.comparison import Accuracy, Difference
+    from langchain_consensus.evaluation.comparison import Accuracy, Difference, Gain
+    from langchain_consensus.evaluation.fewer_draws import FewerDraws
     from langchain_consensus.evaluation.judges import JudgesComparison
     from langchain_consensus.evaluation.summary import MetricSummary, RunSummary
     from langchain_consensus.evaluation.variants import Variant
 
-__all__ = ["across_table", "comparison_tables", "judges_table", "variant_table"]
+__all__ = ["across_table", "comparison_tables", "draws_table", "judges_table", "variant_table"]
 
 _SHORT = {
     Method.GENERATOR: "G",
@@ -91,6 +92,22 @@ def variant_table(summary: RunSummary, variants: Iterable[Variant]) -> str:
     ]
     head = ["setting", "ER-G", "ER-D", "ER-D minus published", "% of items changed"]
     return f"\n## {_title(summary)}: other constants, same scores\n\n{_table(head, rows)}"
+
+
+def draws_table(summary: RunSummary, found: Sequence[FewerDraws]) -> str:
+    """One run with fewer of its draws; empty where nothing was drawn."""
+    if not found:
+        return ""
+    methods = list(found[0].accuracies)
+    head = ["draws", "answers", "covered", *(_SHORT[method] for method in methods)]
+    rows = [
+        [str(one.draws), f"{one.candidates:.1f}", _percent(one.covered)]
+        + [f"{100 * one.accuracies[method]:.1f}" for method in methods]
+        + [_difference(one.over_majority), _difference(one.over_fewest)]
+        for one in found
+    ]
+    table = _table([*head, "ER-D minus MV", "ER-D minus itself with the fewest"], rows)
+    return f"\n## {_title(summary)}: with fewer of the draws\n\n{table}"
 
 
 def _overview_rows(summary: RunSummary) -> list[dict[str, str]]:
@@ -184,7 +201,7 @@ def _accuracy(one: Accuracy) -> str:
     return f"{100 * one.value:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]"
 
 
-def _difference(one: Difference) -> str:
+def _difference(one: Difference | Gain) -> str:
     return f"{100 * one.value:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
 
 

@@ -290,6 +290,16 @@ def test_tables_have_as_many_cells_in_every_row(data, tmp_path):
     assert "| T 500 |" in tables[-1]
 
 
+def test_fewer_draws_are_reported_where_answers_were_drawn_and_nowhere_else(data, tmp_path):
+    out = tmp_path / "out"
+    evaluate(data, out)
+    evaluate(data, out, "--n", 4, task="nq_open")
+    shown = run("report", out, "--draws", columns=400).out
+    assert shown.count("with fewer of the draws") == 1
+    assert "nq_open, chat_short" in shown.partition("with fewer of the draws")[0].splitlines()[-1]
+    assert "with fewer of the draws" not in run("report", out).out
+
+
 def test_a_gzipped_file_with_its_notes_beside_it_is_enough(data, tmp_path):
     out, published = tmp_path / "out", tmp_path / "published"
     evaluate(data, out)
