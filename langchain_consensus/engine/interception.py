@@ -12,15 +12,14 @@ import torch
 from torch.nn.functional import linear, scaled_dot_product_attention
 from torch.overrides import TorchFunctionMode
 
+from langchain_consensus.engine.few_rows import few_rows
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from langchain_consensus.engine.grouped_keys import GroupedKeys
 
 __all__ = ["Interception", "interception_for"]
-
-_MOST_ROWS = 256
-"""Rows of a product up to which oneDNN is faster than MKL; beyond, both are bound by arithmetic."""
 
 
 class Interception(TorchFunctionMode):
@@ -59,22 +58,10 @@ def interception_for(
     """
     handlers: dict[Callable[..., Any], Callable[..., torch.Tensor | None]] = {}
     if device.type == "cpu" and dtype == torch.float32 and torch.backends.mkldnn.enabled:
-        handlers[linear] = _few_rows
+        handlers[linear] = few_rows
     if grouped is not None:
         handlers[torch.Tensor.reshape] = grouped.unrepeated
         handlers[scaled_dot_product_attention] = grouped.attention
     elif attention is not None:
         handlers[scaled_dot_product_attention] = attention
     return Interception(handlers)
-
-
-def _few_rows(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor | None:
-    """`linear` through oneDNN for the few dozen rows of a sampling step.
-
-    PyTorch sends it to MKL, which for 2 to 100 rows takes up to five times as long on the processors where we measured.
-    """
-    count = rows.numel() // rows.shape[-1]
-    if not 1 < count <= _MOST_ROWS or rows.dtype != torch.float32 or weight.dtype != torch.float32:
-        return None
-    result: torch.Tensor = torch.ops.mkldnn._linear_pointwise(rows, weight, bias, "none", [], "")  # noqa: SLF001
-    return result

@@ -6,7 +6,8 @@
 Every caller asks one thing after the other: a chat model, a ranking of given candidates, a reranking, a verification;
 some of it is bad input, and some is cancelled on the way. What is asked comes from a list whose answers were computed
 alone beforehand, so that an answer that belongs to another question is seen. With `--state` a run that was interrupted
-goes on where it was: the minutes add up, memory is judged for each process by itself.
+goes on where it was: the minutes add up, memory is judged for each process by itself. Memory is what the process does
+not share with files: its weights are mapped, and which of their pages are resident is the system's business.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class Told:
     wrong: list[str] = field(default_factory=list)
     growths: list[float] = field(default_factory=list)
     """For each process, growth of its memory after it had settled, in MB."""
+    memory: list[list[float]] = field(default_factory=list)
+    """For each process, its memory in MB as each tenth of its time ended."""
     left_open: list[str] = field(default_factory=list)
 
     def passed(self) -> bool:
@@ -160,7 +163,8 @@ async def watched(until: float, series: list[tuple[float, float]]) -> None:
     """Looks at the memory of this process now and then."""
     process = psutil.Process()
     while time.monotonic() < until:
-        series.append((time.monotonic(), process.memory_info().rss / 2**20))
+        memory = process.memory_info()
+        series.append((time.monotonic(), (memory.rss - getattr(memory, "shared", 0)) / 2**20))
         await asyncio.sleep(EVERY)
 
 
@@ -169,6 +173,13 @@ def grown(series: list[tuple[float, float]], began: float, ended: float) -> floa
     settled = [size for when, size in series if when >= began + SETTLED * (ended - began)]
     quarter = max(len(settled) // 4, 1)
     return statistics.median(settled[-quarter:]) - statistics.median(settled[:quarter]) if settled else 0.0
+
+
+def tenths(series: list[tuple[float, float]], began: float, ended: float) -> list[float]:
+    """The memory in MB at the end of each tenth of the time, as far as it has been seen."""
+    marks = [began + (ended - began) * part / 10 for part in range(1, 11)]
+    seen = [[size for when, size in series if when <= mark] for mark in marks]
+    return [round(sizes[-1], 1) for sizes in seen if sizes]
 
 
 def engine_of(name: str) -> Any:
@@ -194,15 +205,17 @@ async def soak(engine: Any, told: Told, *, callers: int, seconds: float, saved: 
     began, before, series = time.monotonic(), told.seconds, []
     until = began + seconds
     told.growths.append(0.0)
+    told.memory.append([])
     watching = asyncio.create_task(watched(until, series))
     asking = [asyncio.create_task(caller(n, mixed, expected, until, counts, told.wrong)) for n in range(callers)]
     while not all(task.done() for task in asking):
         await asyncio.sleep(5)
         told.seconds, told.counts = before + min(time.monotonic(), until) - began, dict(counts)
         told.growths[-1] = grown(series, began, time.monotonic())
+        told.memory[-1] = tenths(series, began, min(time.monotonic(), until))
         saved(told)
     await asyncio.gather(watching, *asking)
-    told.growths[-1] = round(grown(series, began, until), 1)
+    told.growths[-1], told.memory[-1] = round(grown(series, began, until), 1), tenths(series, began, until)
     told.seconds, told.counts = before + seconds, dict(counts)
 
 
