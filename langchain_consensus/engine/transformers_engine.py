@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TransformersEngine"]
 
+_MOST_WRITTEN = 256
+"""Tool calls whose text in the model's template is remembered."""
+
 
 class TransformersEngine:
     """A transformers causal language model, by name or as objects that the caller owns.
@@ -218,10 +221,14 @@ class TransformersEngine:
         Raises:
             InvalidInputError: If the model has no chat template, or one that knows no tools.
         """
-        # A chat model asks the same of every reply.
-        if (name, arguments) not in self._written:
-            self._written[name, arguments] = self._model().texts.written_call(name, arguments)
-        return self._written[name, arguments]
+        # A chat model asks the same of every reply; what is asked is strangers' text, so not all of it is kept.
+        written = self._written.get((name, arguments))
+        if written is None:
+            written = self._model().texts.written_call(name, arguments)
+            if len(self._written) >= _MOST_WRITTEN:
+                self._written = {}
+            self._written[name, arguments] = written
+        return written
 
     @property
     def limits(self) -> Limits:

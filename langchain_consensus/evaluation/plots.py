@@ -1,49 +1,83 @@
-"""Summaries in, pictures out: accuracy by method and task, risk against coverage, calibration."""
+"""Figures of evaluations, through matplotlib: summaries go in, a `Figure` with a panel a run comes out."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.errors import InvalidInputError, MissingDependencyError
 from langchain_consensus.evaluation.methods import Method
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from matplotlib.figure import Figure
+
     from langchain_consensus.evaluation.summary import RunSummary
 
-__all__ = ["draw_plots"]
+__all__ = ["draw_plots", "plot_calibration", "plot_comparison", "plot_risk_coverage"]
 
 _CURVES = (Method.GENERATOR, Method.DISCRIMINATOR_RAW, Method.NORMALISED_PRODUCT, Method.ER_DISCRIMINATOR)
 _WIDTH, _HEIGHT, _IN_ROW = 4.2, 3.6, 3
+_DOTS_PER_INCH = 130
+
+
+def plot_comparison(summaries: Sequence[RunSummary]) -> Figure:
+    """Accuracy of every method with its 95% interval, beside chance; `figure.savefig("comparison.pdf")` writes it.
+
+    Args:
+        summaries: At least one; see `summary.summarised`.
+
+    Raises:
+        InvalidInputError: If there is none.
+        MissingDependencyError: If matplotlib is not installed.
+    """
+    return _figure(summaries, _accuracy)
+
+
+def plot_risk_coverage(summaries: Sequence[RunSummary]) -> Figure:
+    """How many answers are wrong if only the most confident are given, for four methods; as `plot_comparison`."""
+    return _figure(summaries, _risk)
+
+
+def plot_calibration(summaries: Sequence[RunSummary]) -> Figure:
+    """Confidence against the share that is right, in bins of equal mass, for four methods; as `plot_comparison`."""
+    return _figure(summaries, _calibration)
 
 
 def draw_plots(summaries: Sequence[RunSummary], folder: Path) -> list[Path]:
-    """Draws accuracy.png, risk_coverage.png and calibration.png; a panel a run. Returns their paths."""
-    drawings: dict[str, Callable[[Any, RunSummary], None]] = {
-        "accuracy": _accuracy,
-        "risk_coverage": _risk,
-        "calibration": _calibration,
+    """Writes accuracy.png, risk_coverage.png and calibration.png; returns their paths."""
+    drawings: dict[str, Callable[[Sequence[RunSummary]], Figure]] = {
+        "accuracy": plot_comparison,
+        "risk_coverage": plot_risk_coverage,
+        "calibration": plot_calibration,
     }
-    return [_drawn(folder / f"{name}.png", summaries, draw) for name, draw in drawings.items()]
+    paths = []
+    for name, plot in drawings.items():
+        paths.append(folder / f"{name}.png")
+        plot(summaries).savefig(paths[-1], dpi=_DOTS_PER_INCH)
+    return paths
 
 
-def _drawn(path: Path, summaries: Sequence[RunSummary], draw: Callable[[Any, RunSummary], None]) -> Path:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
+def _figure(summaries: Sequence[RunSummary], draw: Callable[[Any, RunSummary], None]) -> Figure:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        msg = 'Plots need matplotlib: pip install "langchain-consensus[eval]"'
+        raise MissingDependencyError(msg) from None
+    if not summaries:
+        msg = "`summaries` is empty; give at least one, from `summarised`."
+        raise InvalidInputError(msg)
     columns = min(len(summaries), _IN_ROW)
     rows = -(-len(summaries) // columns)
     figure = Figure(figsize=(_WIDTH * columns, _HEIGHT * rows), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis, summary in zip(axes, summaries, strict=False):
         draw(axis, summary)
         axis.set_title(f"{summary.task}, {summary.wording}\n{summary.model}, n={summary.items}", fontsize=8)
     for axis in axes[len(summaries) :]:
         axis.set_axis_off()
-    figure.savefig(path, dpi=130)
-    return path
+    return figure
 
 
 def _accuracy(axis: Any, summary: RunSummary) -> None:

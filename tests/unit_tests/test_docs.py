@@ -104,6 +104,11 @@ def test_the_tutorial_ends_with_answers_from_their_source_and_with_none_where_no
     assert names["page"].read_text("utf-8").startswith("<!DOCTYPE html>")
 
 
+def test_the_evaluation_s_page_finds_the_published_scores(capsys):
+    exec(compile(python_blocks(ROOT / "docs" / "evaluation.md")[-1], "evaluation.md", "exec"), {"__name__": "docs"})
+    assert "arc_easy chat_qa Accuracy(right=163, of=200" in capsys.readouterr().out
+
+
 def test_the_readme_has_exactly_two_set_up_commands_of_one_line_each():
     commands = re.findall(r"^```bash\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.M | re.S)
     assert [command.count("\n") for command in commands] == [1, 1]

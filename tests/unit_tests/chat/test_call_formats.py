@@ -33,6 +33,19 @@ def written(family, name, **arguments):
 # --- what is written ---
 
 
+def test_a_call_is_written_once_and_not_all_calls_of_strangers_are_remembered(monkeypatch):
+    engine = TransformersEngine.from_model(family_model(), family_tokenizer(TEMPLATES["hermes"]))
+    texts, asked = engine._model().texts, []
+    plain = texts.written_call
+    monkeypatch.setattr(texts, "written_call", lambda *call: asked.append(call) or plain(*call))
+    for _ in range(3):
+        assert '{"a": 1}' in engine.written_call("add", '{"a": 1}')
+    assert len(asked) == 1
+    for number in range(600):
+        assert f'"a": {number}' in engine.written_call("add", json.dumps({"a": number}))
+    assert len(engine._written) <= 256
+
+
 def test_the_forms_are_those_of_the_families():
     assert written("hermes", "add", a=2) == '<tool_call>\n{"name": "add", "arguments": {"a": 2}}\n</tool_call>'
     assert written("thinking", "now").startswith("<think>\n\n</think>\n\n<tool_call>")
