@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.globals import get_llm_cache
-from langchain_core.language_models import BaseLLM
 from langchain_core.outputs import LLMResult
-from langchain_core.runnables.config import get_config_list
 from pydantic import ConfigDict, model_validator
 
 from langchain_consensus import __version__
 from langchain_consensus.conversations import ConversationPromptValue, as_question, check_prompt
 from langchain_consensus.engine.worker import in_worker
 from langchain_consensus.evidence import to_chunks, to_generations, token_usage
+from langchain_consensus.llm_batches import BatchedLLM
 from langchain_consensus.ranked import RankedAnswers
 from langchain_consensus.results import ConsensusResult
 from langchain_consensus.saving import written
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from langchain_core.load.serializable import SerializedConstructor, SerializedNotImplemented
     from langchain_core.outputs import GenerationChunk
     from langchain_core.prompt_values import PromptValue
-    from langchain_core.runnables import RunnableConfig
 
     from langchain_consensus.observation import Observer
     from langchain_consensus.ranking import Ranking
@@ -41,7 +39,7 @@ __all__ = ["EquilibriumRankingLLM"]
 _OVERRIDABLE = frozenset(SamplingFields.model_fields) - {"engine"}
 
 
-class EquilibriumRankingLLM(SamplingFields, BaseLLM):
+class EquilibriumRankingLLM(SamplingFields, BatchedLLM):
     """A text model that draws several answers, lets its two views of them agree, and returns the answer they agree on.
 
     Setup:
@@ -117,46 +115,6 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
     def to_json(self) -> SerializedConstructor | SerializedNotImplemented:
         """The settings, ids and numbers; never weights."""
         return written(self)
-
-    # --- many prompts ---
-
-    def batch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[str]:
-        """As in `BaseLLM`; with `return_exceptions` a prompt that fails takes no other with it."""
-        if not return_exceptions or _is_sliced(config):
-            return super().batch(inputs, config, return_exceptions=return_exceptions, **kwargs)
-        try:
-            return super().batch(inputs, config, **kwargs)
-        except Exception as error:  # noqa: BLE001
-            if len(inputs) == 1:
-                return cast("list[str]", [error])
-        alone = zip(inputs, get_config_list(config, len(inputs)), strict=True)
-        return [self.batch([one], own, return_exceptions=True, **kwargs)[0] for one, own in alone]
-
-    async def abatch(
-        self,
-        inputs: list[LanguageModelInput],
-        config: RunnableConfig | list[RunnableConfig] | None = None,
-        *,
-        return_exceptions: bool = False,
-        **kwargs: Any,
-    ) -> list[str]:
-        """As `batch`."""
-        if not return_exceptions or _is_sliced(config):
-            return await super().abatch(inputs, config, return_exceptions=return_exceptions, **kwargs)
-        try:
-            return await super().abatch(inputs, config, **kwargs)
-        except Exception as error:  # noqa: BLE001
-            if len(inputs) == 1:
-                return cast("list[str]", [error])
-        alone = zip(inputs, get_config_list(config, len(inputs)), strict=True)
-        return [(await self.abatch([one], own, return_exceptions=True, **kwargs))[0] for one, own in alone]
 
     # --- what LangChain calls ---
 
@@ -259,9 +217,3 @@ class EquilibriumRankingLLM(SamplingFields, BaseLLM):
         params["ls_temperature"] = kwargs.get("temperature", self.temperature)
         params["ls_max_tokens"] = kwargs.get("max_new_tokens", self.max_new_tokens)
         return params
-
-
-def _is_sliced(config: RunnableConfig | list[RunnableConfig] | None) -> bool:
-    """Whether LangChain will cut a batch into slices, each of which is a batch of its own."""
-    first = config[0] if isinstance(config, list) and config else config
-    return isinstance(first, dict) and first.get("max_concurrency") is not None
