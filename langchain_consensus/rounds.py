@@ -33,7 +33,14 @@ if TYPE_CHECKING:
     from langchain_consensus.prompts import Question
     from langchain_consensus.ranking import Ranking
 
-__all__ = ["Drawing", "Rounds", "asked_in_rounds", "new_answer_probability", "wrong_leader_probability"]
+__all__ = [
+    "Drawing",
+    "Rounds",
+    "asked_in_rounds",
+    "new_answer_probability",
+    "wrong_leader",
+    "wrong_leader_probability",
+]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,6 +139,11 @@ def new_answer_probability(candidates: Candidates, left: int) -> float:
 def wrong_leader_probability(candidates: Candidates) -> float:
     """How probable it is, after these draws, that the model gives the second answer more often than the first."""
     first, second, *_ = *sorted((one.draws for one in candidates.items), reverse=True), 0
+    return wrong_leader(first, second)
+
+
+def wrong_leader(first: int, second: int) -> float:
+    """P(Beta(first + 1, second + 1) < 1/2): how probably the one that was drawn more often is the less probable."""
     draws = first + second + 1
     return float(sum(comb(draws, k) for k in range(first + 1, draws + 1)) / 2.0**draws)
 
