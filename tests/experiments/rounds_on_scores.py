@@ -32,7 +32,7 @@ def first_draws(item, order, size):
 
 
 def played(items, *, length, metric):
-    """For each item: whether ER-D's choice and the vote's are right and the same, and what the stopping rule looks at."""
+    """For each item: whether ER-D's choice and the vote's are right and the same, and what rounds are stopped by."""
     answers = [answers_of(item, length=length, metric=metric) for item in items]
     policies = solved(answers, LogTimeFlow()).discriminator_policy
     for number, (item, one) in enumerate(zip(items, answers, strict=True)):
