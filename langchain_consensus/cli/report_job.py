@@ -14,6 +14,7 @@ from langchain_consensus.evaluation.fewer_draws import fewer_draws
 from langchain_consensus.evaluation.judges import compared_judges
 from langchain_consensus.evaluation.learned import learned
 from langchain_consensus.evaluation.learned_tables import learned_tables
+from langchain_consensus.evaluation.mean_over_tasks import means_over_tasks
 from langchain_consensus.evaluation.methods import method_named
 from langchain_consensus.evaluation.plots import draw_plots
 from langchain_consensus.evaluation.stored import read_run
@@ -23,6 +24,7 @@ from langchain_consensus.evaluation.tables import (
     comparison_tables,
     draws_table,
     judges_table,
+    means_table,
     variant_table,
 )
 from langchain_consensus.evaluation.variants import compared_variants
@@ -70,7 +72,8 @@ class ReportJob:
         runs = [read_run(path) for path in _files(self.results)]
         length = cast("Length | None", self.length)
         summaries = [summarised(run, baseline=self.baseline, length=length) for run in runs]
-        text = comparison_tables(summaries) + across_table(compared_runs(runs, length=length))
+        text = comparison_tables(summaries) + means_table(means_over_tasks(runs, length=length))
+        text += across_table(compared_runs(runs, length=length))
         if self.variants:
             text += "".join(
                 variant_table(one, compared_variants(run)) for one, run in zip(summaries, runs, strict=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Accuracy", "Difference", "Gain", "Resampled"]
+__all__ = ["Accuracy", "Difference", "Gain", "Resampled", "gain_of"]
 
 _RESAMPLES = 10_000
 _TAILS = (0.025, 0.975)
@@ -114,12 +114,12 @@ class Resampled:
         from scipy.stats import binomtest
 
         mine, others = self._right[method], self._right[other]
-        low, high = self._interval(method, other)
+        gain = self.gain(method, other)
         wins, losses = int((mine & ~others).sum()), int((others & ~mine).sum())
         return Difference(
             value=(wins - losses) / len(mine),
-            low=low,
-            high=high,
+            low=gain.low,
+            high=gain.high,
             wins=wins,
             losses=losses,
             p_value=float(binomtest(wins, wins + losses).pvalue) if wins + losses else 1.0,
@@ -127,9 +127,15 @@ class Resampled:
 
     def gain(self, method: str, other: str) -> Gain:
         """The mean of `method` minus that of `other`."""
-        low, high = self._interval(method, other)
-        return Gain(value=float(self._right[method].mean() - self._right[other].mean()), low=low, high=high)
+        value = float(self._right[method].mean() - self._right[other].mean())
+        return gain_of(value, self.means(method) - self.means(other))
 
-    def _interval(self, method: str, other: str) -> tuple[float, float]:
-        low, high = np.quantile(self._means[self._rows[method]] - self._means[self._rows[other]], _TAILS)
-        return float(low), float(high)
+    def means(self, method: str) -> NDArray[np.float64]:
+        """The mean of `method` in every resample, the same items in all methods' at one place."""
+        return np.asarray(self._means[self._rows[method]])
+
+
+def gain_of(value: float, resampled: NDArray[np.float64]) -> Gain:
+    """A difference with the interval that its value in every resample shows."""
+    low, high = np.quantile(resampled, _TAILS)
+    return Gain(value=value, low=float(low), high=float(high))

@@ -14,10 +14,11 @@ if TYPE_CHECKING:
     from langchain_consensus.evaluation.comparison import Accuracy, Difference, Gain
     from langchain_consensus.evaluation.fewer_draws import FewerDraws
     from langchain_consensus.evaluation.judges import JudgesComparison
+    from langchain_consensus.evaluation.mean_over_tasks import MeanOverTasks
     from langchain_consensus.evaluation.summary import MetricSummary, RunSummary
     from langchain_consensus.evaluation.variants import Variant
 
-__all__ = ["across_table", "comparison_tables", "draws_table", "judges_table", "variant_table"]
+__all__ = ["across_table", "comparison_tables", "draws_table", "judges_table", "means_table", "variant_table"]
 
 _SHORT = {
     Method.GENERATOR: "G",
@@ -77,6 +78,24 @@ def judges_table(comparisons: Sequence[JudgesComparison]) -> str:
         for one in comparisons
     ]
     return f"\n## ER-D with one judge and with two, by the first run's generator\n\n{_table(head, rows)}"
+
+
+def means_table(means: Sequence[MeanOverTasks]) -> str:
+    """Every model over its tasks; empty without any."""
+    parts = []
+    for one in means:
+        rows = [
+            [
+                f"{_SHORT[method]} ({method})",
+                f"{100 * value:.1f}",
+                "" if method not in one.gains else _difference(one.gains[method]),
+            ]
+            for method, value in one.accuracies.items()
+        ]
+        counted = ", ".join(f"{task} ({count})" for task, count in zip(one.tasks, one.items, strict=True))
+        table = _table(["method", "mean of the tasks", "ER-D minus it"], rows)
+        parts.append(f"\n## {one.model}, the mean of {len(one.tasks)} tasks\n\n{counted}.\n\n{table}")
+    return "".join(parts)
 
 
 def variant_table(summary: RunSummary, variants: Iterable[Variant]) -> str:
