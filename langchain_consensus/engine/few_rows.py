@@ -18,7 +18,7 @@ LENGTHS = (2, 4, 6, *range(8, 25, 4), *range(32, 65, 8), *range(80, 129, 16), *r
 
 
 def few_rows(rows: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None) -> torch.Tensor | None:
-    """`linear` through oneDNN; `None` where it would not be faster.
+    """`linear` through oneDNN: `[..., N]`, float32, or `None` where it would not be faster.
 
     Args:
         rows: `[..., K]`, float32.

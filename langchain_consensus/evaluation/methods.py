@@ -130,7 +130,9 @@ def decided(
         certified: The solver of the equilibrium, `Equilibrium(starts=0)` by default.
     """
     answers = [answers_of(item, length=length, metric=metric) for item in items]
-    path, end = solved(answers, published or PiKL()), solved(answers, certified or Equilibrium(starts=0))
+    path = solved(answers, published or PiKL())
+    # One solver for both is asked once.
+    end = path if certified and certified is published else solved(answers, certified or Equilibrium(starts=0))
     drawn = all(item.greedy is not None for item in items)
     scored = [method for method in Method if method is not Method.INFORMED]
     methods = [method for method in scored if drawn or method not in DRAWN_ONLY]
