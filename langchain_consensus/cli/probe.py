@@ -67,7 +67,8 @@ def _print(report: "ProbeReport") -> None:
         print_lines(
             f"  verdicts {'from one generated token' if report.one_request_verdicts else 'by scoring each word'}; "
             f"samples {'carry' if report.exact_draws else 'are scored for'} the model's own log-probabilities; "
-            f"{'several' if report.several_draws else 'one'} a request",
+            f"{'several' if report.several_draws else 'one'} a request; "
+            f"grammars are {'followed' if report.follows_grammars else 'not followed'}",
             "usable",
         )
     else:

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["ModelFacts", "facts_of_folder", "facts_of_model"]
+__all__ = ["ModelFacts", "facts_of_folder", "facts_of_model", "facts_of_tokenizer"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,6 +39,11 @@ def facts_of_folder(folder: Path) -> ModelFacts:
     return ModelFacts(
         context=_whole(positions), shows_tools=_shows_tools(text) if config else None, follows_grammars=True
     )
+
+
+def facts_of_tokenizer(tokenizer: Any) -> ModelFacts:
+    """What a tokenizer says of a model that is elsewhere."""
+    return ModelFacts(shows_tools=_shows_tools(getattr(tokenizer, "chat_template", None)))
 
 
 def facts_of_model(model: Any, tokenizer: Any) -> ModelFacts:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from langchain_consensus.errors import InvalidInputError, MissingDependencyError
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from llguidance import LLMatcher, LLTokenizer
 
-__all__ = ["JsonForm", "compiled", "matches"]
+__all__ = ["JsonForm", "as_lark", "compiled", "matches", "may_become", "require_llguidance"]
 
 _WRITTEN = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
 """JSON as Python's `json.dumps` and chat templates write it: nowhere can a model spend its tokens on white space."""
@@ -65,7 +65,10 @@ def compiled(
     """
     from llguidance import LLMatcher
 
-    grammar = LLMatcher.grammar_from_lark(_lark(forms, token_ids, _WRITTEN if exact_spacing else _READ))
+    lark = as_lark(forms, token_ids, exact_spacing=exact_spacing)
+    # llguidance writes text that is forced with the tokenizer, which takes a special token's name in it for the token.
+    named = any(name in form.schema for name in token_ids for form in forms)
+    grammar = LLMatcher.grammar_from_lark('%llguidance {"no_forcing": true}\n' + lark if named else lark)
     wrong, messages = LLMatcher.validate_grammar_with_warnings(grammar, tokenizer)
     if wrong:
         reason = messages[0].partition(_HIDDEN)[2].splitlines()[0] if _HIDDEN in messages[0] else messages[0]
@@ -76,12 +79,23 @@ def compiled(
 
 def matches(forms: Sequence[JsonForm], text: str) -> bool:
     """Whether a whole text has one of the forms, its JSON with any white space; special tokens count by their names."""
+    matcher = _after(forms, text)
+    return matcher is not None and matcher.is_accepting()
+
+
+def may_become(forms: Sequence[JsonForm], text: str) -> bool:
+    """Whether a text is the beginning of one that has one of the forms; otherwise as `matches`."""
+    return _after(forms, text) is not None
+
+
+def _after(forms: Sequence[JsonForm], text: str) -> LLMatcher | None:
+    """A matcher that has read `text`; `None` if no form goes on like this."""
     require_llguidance()
     from llguidance import LLTokenizer
 
     tokenizer = LLTokenizer("byte")
     matcher = compiled(forms, tokenizer, token_ids={}, exact_spacing=False)
-    return matcher.consume_tokens(tokenizer.tokenize_bytes(text.encode())) and matcher.is_accepting()
+    return matcher if matcher.consume_tokens(tokenizer.tokenize_bytes(text.encode())) else None
 
 
 def require_llguidance() -> None:
@@ -95,18 +109,16 @@ def require_llguidance() -> None:
     if find_spec("llguidance") is None:
         msg = (
             "Decoding under a grammar (a forced `tool_choice`, structured output) needs llguidance; run: "
-            'pip install "langchain-consensus[local]"'
+            'pip install "langchain-consensus[local]", or [openai] for a served model'
         )
         raise MissingDependencyError(msg)
 
 
-def _lark(forms: Sequence[JsonForm], token_ids: Mapping[str, int], spacing: Mapping[str, Any]) -> str:
-    # llguidance writes text that is forced with the tokenizer, which takes a special token's name in it for the token.
-    named = any(name in form.schema for name in token_ids for form in forms)
-    rules = ['%llguidance {"no_forcing": true}'] if named else []
-    rules.append(f"start: {' | '.join(f'form_{n}' for n in range(len(forms)))}")
+def as_lark(forms: Sequence[JsonForm], token_ids: Mapping[str, int], *, exact_spacing: bool = True) -> str:
+    """The forms in llguidance's Lark, which xgrammar reads too (without the spacing); arguments as in `compiled`."""
+    rules = [f"start: {' | '.join(f'form_{n}' for n in range(len(forms)))}"]
     for number, form in enumerate(forms):
-        schema = json.dumps({**json.loads(form.schema), "x-guidance": spacing})
+        schema = json.dumps({**json.loads(form.schema), "x-guidance": _WRITTEN if exact_spacing else _READ})
         parts = (*_literals(form.before, token_ids), f"json_{number}", *_literals(form.after, token_ids))
         rules += [f"form_{number}: {' '.join(parts)}", f"json_{number}: %json {schema}"]
     return "\n".join(rules)

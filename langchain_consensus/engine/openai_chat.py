@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.engine.base import Sample, SampleResult
 from langchain_consensus.engine.facts import ModelFacts
-from langchain_consensus.engine.openai_engine import server_address
+from langchain_consensus.engine.openai_arguments import check_seconds, server_addresses
 from langchain_consensus.engine.openai_loop import LoopThread
 from langchain_consensus.engine.sampler import Beginnings, check_counts, check_plain_draws, check_top, turns_of
 from langchain_consensus.errors import InvalidInputError, MissingDependencyError
@@ -78,10 +78,7 @@ class OpenAIChatEngine:
         Raises:
             InvalidInputError: If an argument breaks a rule.
         """
-        urls = (base_url,) if isinstance(base_url, str) else tuple(base_url)
-        if not urls or len(set(urls)) < len(urls):
-            msg = f"`base_url` is {base_url!r}; it must hold at least one address, and none of them twice."
-            raise InvalidInputError(msg)
+        urls = server_addresses(base_url)
         for name, text in (("model", model), ("length_field", length_field)):
             if not isinstance(text, str) or not text:
                 msg = f"`{name}` is {text!r}; it must be a text."
@@ -94,12 +91,9 @@ class OpenAIChatEngine:
             max_attempts=max_attempts,
         )
         check_top(top_logprobs)
-        for name, seconds in (("request_timeout", request_timeout), ("deadline", deadline)):
-            if seconds is not None and not seconds > 0:
-                msg = f"`{name}` is {seconds!r}; it must be a number of seconds above 0."
-                raise InvalidInputError(msg)
+        check_seconds(request_timeout=request_timeout, deadline=deadline)
         self._options: dict[str, Any] = {
-            "urls": tuple(map(server_address, urls)),
+            "urls": urls,
             "model": model,
             "api_key": api_key,
             "at_once": draws_per_request,

@@ -20,13 +20,12 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.openai_interview import Interview
 
 __all__ = [
+    "KNOWN_SENTENCE",
     "TOLERANCE",
+    "agree",
     "are_log_probabilities",
     "are_our_tokens",
-    "draws_are_exact",
-    "draws_several",
     "match_what_is_drawn",
-    "next_tokens_are_exact",
     "read_in_full",
     "repeat_themselves",
 ]
@@ -34,7 +33,9 @@ __all__ = [
 TOLERANCE = 0.1
 """Nats by which two ways of computing one log-probability may differ on a server: half precision, other batches."""
 _LONG = 768
-_SENTENCE = "The quick brown fox jumps over the lazy dog. The capital of France is Paris, and the capital of Italy is"
+KNOWN_SENTENCE = (
+    "The quick brown fox jumps over the lazy dog. The capital of France is Paris, and the capital of Italy is"
+)
 _COUNTING = "one two three one two three one two three one two"
 _PLAIN = SamplingSettings(n=1, max_new_tokens=12, temperature=1.0, top_p=1.0, top_k=0)
 _FEWEST, _ENOUGH = 4, 8
@@ -45,7 +46,7 @@ _DRAWS = 8
 
 async def are_our_tokens(to: Interview) -> str:
     """The server writes every token of a known text as the tokenizer does."""
-    ids = to.ids(_SENTENCE)
+    ids = to.ids(KNOWN_SENTENCE)
     try:
         told = await to.ask(to.dialect.texts(ids))
     except OtherTokensError as error:
@@ -66,7 +67,7 @@ async def are_our_tokens(to: Interview) -> str:
 async def are_log_probabilities(to: Interview) -> str:
     """The values are finite, not all zero, and none is above zero."""
     try:
-        values = await to.score(to.ids(_SENTENCE), 1)
+        values = await to.score(to.ids(KNOWN_SENTENCE), 1)
     except NoNumberError:
         values = np.array([np.nan])
     if not values.any():
@@ -94,7 +95,7 @@ async def match_what_is_drawn(to: Interview) -> str:
             "them on, or serve the model with vLLM or SGLang."
         )
         raise RefusalError(msg)
-    if _agree(drawn_with, scored_as):
+    if agree(drawn_with, scored_as):
         await _greedy_is_best(to)
         return f"{len(drawn_with)} drawn tokens score the same, to {np.abs(drawn_with - scored_as).max():.1e} nats"
     if await _is_shifted(to, drawn_with, scored_as):
@@ -116,7 +117,7 @@ async def _both_ways(to: Interview) -> tuple[NDArray[np.float64], NDArray[np.flo
     """`[T]` log-probabilities as drawn and as scored, of tokens drawn after two known texts."""
     drawn_with: list[float] = []
     scored_as: list[float] = []
-    for seed, text in enumerate((_SENTENCE, _COUNTING) * _DRAWS, start=1):
+    for seed, text in enumerate((KNOWN_SENTENCE, _COUNTING) * _DRAWS, start=1):
         if seed > 2 and len(drawn_with) >= _ENOUGH:
             break
         prompt = to.ids(text)
@@ -128,24 +129,24 @@ async def _both_ways(to: Interview) -> tuple[NDArray[np.float64], NDArray[np.flo
     return np.array(drawn_with), np.array(scored_as)
 
 
-def _agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
+def agree(one: NDArray[np.float64], other: NDArray[np.float64]) -> bool:
     """Whether they differ by rounding alone: a token in ten may be far off, as half precision does with rare ones."""
     return len(one) > 0 and bool(np.quantile(np.abs(one - other), 0.9) <= TOLERANCE)
 
 
 async def _is_shifted(to: Interview, drawn_with: NDArray[np.float64], scored_as: NDArray[np.float64]) -> bool:
-    if _agree(drawn_with[:-1], scored_as[1:]) or _agree(drawn_with[1:], scored_as[:-1]):
+    if agree(drawn_with[:-1], scored_as[1:]) or agree(drawn_with[1:], scored_as[:-1]):
         return True
     # A row too late: the last of many equal tokens is scored by what comes after it, which is the same token again.
     prompt = [*to.ids("ha"), *(to.tokens.plain_ids(" ha")[-1:] * 8)]
     drawn = (await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=1, temperature=0)))[0]
     last = (await to.score(prompt, len(prompt) - 1))[0]
-    return to.known_ids(drawn)[:1] == prompt[-1:] and _agree(np.array(drawn.logprobs[:1]), np.array([last]))
+    return to.known_ids(drawn)[:1] == prompt[-1:] and agree(np.array(drawn.logprobs[:1]), np.array([last]))
 
 
 async def _greedy_is_best(to: Interview) -> None:
     """The token that greedy sampling takes scores at least as high as others."""
-    prompt = to.ids(_SENTENCE)
+    prompt = to.ids(KNOWN_SENTENCE)
     greedy = to.known_ids((await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=1, temperature=0)))[0])[:1]
     drawn = [to.known_ids((await to.draw(prompt, _PLAIN, seed=seed))[0])[:1] for seed in (2, 3)] if greedy else []
     others = {token for ids in drawn for token in ids}
@@ -162,7 +163,7 @@ async def _greedy_is_best(to: Interview) -> None:
 
 async def repeat_themselves(to: Interview) -> str:
     """The same prompt has the same scores the second time, when the server may take it from its cache."""
-    prompt = to.ids(_SENTENCE)
+    prompt = to.ids(KNOWN_SENTENCE)
     first, second = await to.score(prompt, 1), await to.score(prompt, 1)
     error = float(np.abs(first - second).max())
     if error > TOLERANCE:
@@ -177,43 +178,10 @@ async def repeat_themselves(to: Interview) -> str:
 async def read_in_full(to: Interview) -> str:
     """A long prompt is read from its first token to its last."""
     length = min(_LONG, (to.max_tokens or _LONG) - 8)
-    ids = to.ids(_SENTENCE)
-    ids = (ids + to.tokens.plain_ids(" " + _SENTENCE) * (length // len(ids) + 1))[:length]
+    ids = to.ids(KNOWN_SENTENCE)
+    ids = (ids + to.tokens.plain_ids(" " + KNOWN_SENTENCE) * (length // len(ids) + 1))[:length]
     try:
         await to.score(ids, len(ids) - 1)
     except RefusedRequestError as error:
         return f"a prompt of {length} tokens is refused, with an error as it should be ({error})"[:200]
     return f"a prompt of {length} tokens is read to its end"
-
-
-async def next_tokens_are_exact(to: Interview) -> bool:
-    """Whether single tokens' log-probabilities from one generated token are those that scoring gives."""
-    prompt = to.ids(_SENTENCE)
-    words = [ids[0] for ids in map(to.tokens.plain_ids, (" Rome", " No", " Yes")) if ids]
-    greedy = to.known_ids((await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=1, temperature=0)))[0])[:1]
-    wanted = list(dict.fromkeys((*greedy, *words)))
-    try:
-        told = await to.ask(to.dialect.next_tokens(prompt, wanted))
-    except RefusedRequestError:
-        return False
-    scored = np.array([(await to.score([*prompt, token], len(prompt)))[0] for token in wanted])
-    known = ~np.isnan(told)
-    return bool(known.any()) and _agree(told[known], scored[known])
-
-
-async def draws_are_exact(to: Interview) -> bool:
-    """Whether a truncated, heated draw still carries the model's own log-probabilities, with ids to check them by."""
-    prompt = to.ids(_SENTENCE)
-    drawn = (await to.draw(prompt, SamplingSettings(n=1, max_new_tokens=8, temperature=0.6, top_p=0.8, top_k=20)))[0]
-    if not drawn.ids or len(drawn.ids) != len(drawn.logprobs):
-        return False
-    return _agree(np.array(drawn.logprobs), await to.score([*prompt, *drawn.ids], len(prompt)))
-
-
-async def draws_several(to: Interview) -> bool:
-    """Whether one request can ask for several samples."""
-    try:
-        found = await to.draw(to.ids(_SENTENCE), SamplingSettings(n=2, max_new_tokens=2))
-    except RefusedRequestError:
-        return False
-    return len(found) == 2

@@ -85,6 +85,7 @@ class EchoDialect:
         *,
         seed: int,
         end_ids: Sequence[int],  # noqa: ARG002 - the server knows its model's own
+        grammar: str = "",  # noqa: ARG002 - the protocol has none
     ) -> Exchange[tuple[Drawn, ...]]:
         """Draws with every sampling option said aloud."""
 

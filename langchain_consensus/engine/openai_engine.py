@@ -9,20 +9,23 @@ from __future__ import annotations
 import asyncio
 import threading
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
-from urllib.parse import urlsplit
 
 from langchain_consensus.engine.limits import checked_limits
 from langchain_consensus.engine.loading import LoadOptions
+from langchain_consensus.engine.openai_arguments import check_seconds, server_addresses
 from langchain_consensus.engine.openai_loop import LoopThread
-from langchain_consensus.engine.openai_tokenizer import require_openai, tokenization_of
+from langchain_consensus.engine.openai_tokenizer import facts_of_served, require_openai, tokenization_of
+from langchain_consensus.engine.sampler import check_counts
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
+    from langchain_consensus.engine.facts import ModelFacts
     from langchain_consensus.engine.limits import Limits
     from langchain_consensus.engine.openai_model import ServedModel
     from langchain_consensus.engine.openai_probe import ProbeReport
@@ -30,7 +33,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.tokenization import Tokenization
     from langchain_consensus.prompts import Prompt
 
-__all__ = ["OpenAICompatibleEngine", "server_address"]
+__all__ = ["OpenAICompatibleEngine"]
 
 _DIALECTS = ("auto", "vllm", "sglang", "echo")
 
@@ -85,27 +88,18 @@ class OpenAICompatibleEngine:
         Raises:
             InvalidInputError: If an argument breaks a rule.
         """
-        urls = (base_url,) if isinstance(base_url, str) else tuple(base_url)
-        if not urls or len(set(urls)) < len(urls):
-            msg = f"`base_url` is {base_url!r}; it must hold at least one address, and none of them twice."
-            raise InvalidInputError(msg)
+        urls = server_addresses(base_url)
         if dialect not in _DIALECTS:
             msg = f"`dialect` is {dialect!r}; it must be one of {_DIALECTS}."
             raise InvalidInputError(msg)
         if tokenizer is None and model is None:
             msg = "`tokenizer` and `model` are both `None`; pass the folder or hub id of the served model's tokenizer."
             raise InvalidInputError(msg)
-        for name, value in (("max_concurrency", max_concurrency), ("max_attempts", max_attempts)):
-            if not isinstance(value, int) or value < 1:
-                msg = f"`{name}` is {value!r}; it must be a whole number of at least 1."
-                raise InvalidInputError(msg)
-        for name, seconds in (("request_timeout", request_timeout), ("deadline", deadline)):
-            if seconds is not None and not seconds > 0:
-                msg = f"`{name}` is {seconds!r}; it must be a number of seconds above 0."
-                raise InvalidInputError(msg)
+        check_counts(max_concurrency=max_concurrency, max_attempts=max_attempts)
+        check_seconds(request_timeout=request_timeout, deadline=deadline)
         self._limits = checked_limits(limits)
         self._options: dict[str, Any] = {
-            "urls": tuple(map(server_address, urls)),
+            "urls": urls,
             "model": model,
             "dialect": dialect,
             "api_key": api_key,
@@ -136,10 +130,28 @@ class OpenAICompatibleEngine:
         with self._lock:
             return self._tokenization().is_chat
 
+    @property
+    def facts(self) -> ModelFacts:
+        """What is known of the model: of a tokenizer that is no hub id whether it shows tools, the rest once probed."""
+        model = self._model
+        context, grammars = (model.report.max_tokens, model.report.follows_grammars) if model else (None, None)
+        return replace(facts_of_served(self._tokenizer), context=context, follows_grammars=grammars)
+
     def token_ids(self, text: str) -> list[int]:
         """The ids of `text` alone, no special tokens added."""
         with self._lock:
             return self._tokenization().plain_ids(text)
+
+    def written_call(self, name: str, arguments: str) -> str:
+        """What the model's chat template writes where the assistant calls the tool `name` with a JSON object.
+
+        Raises:
+            InvalidInputError: If the model has no chat template, or one that knows no tools; or if the server leaves
+                out of its samples what marks a call.
+        """
+        model = self._served()
+        with self._lock:
+            return model.written_call(name, arguments)
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
         """Exact log-probabilities of every continuation; equal strings are sent once.
@@ -237,16 +249,3 @@ class OpenAICompatibleEngine:
             require_openai()
             self._tokens = tokenization_of(self._tokenizer, self._load_options)
         return self._tokens
-
-
-def server_address(url: str) -> str:
-    """The address with `/v1` where it has no path.
-
-    Raises:
-        InvalidInputError: If it is no address.
-    """
-    parts = urlsplit(url) if isinstance(url, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc:
-        msg = f"`base_url` is {url!r}; it must be an address such as 'http://localhost:8000/v1'."
-        raise InvalidInputError(msg)
-    return url.rstrip("/") + ("" if parts.path.strip("/") else "/v1")

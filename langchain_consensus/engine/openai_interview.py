@@ -58,9 +58,12 @@ class Interview:
         """`[len(ids) - start]` log-probabilities."""
         return await self.ask(self.dialect.score(ids, start))
 
-    async def draw(self, ids: list[int], settings: SamplingSettings, *, seed: int = 1) -> tuple[Drawn, ...]:
+    async def draw(
+        self, ids: list[int], settings: SamplingSettings, *, seed: int = 1, grammar: str = ""
+    ) -> tuple[Drawn, ...]:
         """Samples."""
-        return await self.ask(self.dialect.draw(ids, settings, seed=seed, end_ids=sorted(self.tokens.end_ids)))
+        ends = sorted(self.tokens.end_ids)
+        return await self.ask(self.dialect.draw(ids, settings, seed=seed, end_ids=ends, grammar=grammar))
 
     def known_ids(self, drawn: Drawn) -> list[int]:
         """The ids of a sample's tokens, as far as they are certain: told, or each text exactly one token."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from langchain_consensus.engine.base import ContinuationScores, Sample, SampleResult, ScoreResult, Usage
 from langchain_consensus.engine.fork_texts import sample_of
+from langchain_consensus.engine.openai_forms import check_samples, told_grammar
 from langchain_consensus.engine.openai_work import Job
 from langchain_consensus.errors import EngineError, InvalidInputError
 
@@ -42,12 +43,13 @@ class ScorePlan:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class DrawPlan:
-    """What sampling sends: the prompts, their tokens and their seeds."""
+    """What sampling sends: the prompts, their tokens and their seeds, and what samples must look like."""
 
     prompts: tuple[Prompt, ...]
     ids: tuple[tuple[int, ...], ...]
     seeds: tuple[int, ...]
     settings: SamplingSettings
+    grammar: str
 
 
 class ServedModel:
@@ -58,6 +60,20 @@ class ServedModel:
         self.tokens = tokens
         self.report = report
         self._workers = workers
+
+    def written_call(self, name: str, arguments: str) -> str:
+        """What the chat template writes where the assistant calls a tool; not safe under two threads at once.
+
+        Raises:
+            InvalidInputError: If it writes none, or the server leaves out of its samples what marks one.
+        """
+        if self.report.dialect == "echo" and self.tokens.has_control_markers:
+            msg = (
+                "The model marks tool calls with special tokens, which a server that tells no token ids leaves out of "
+                "its samples; serve it with vLLM, or use a model whose calls are plain text."
+            )
+            raise InvalidInputError(msg)
+        return self.tokens.written_call(name, arguments)
 
     def plan_scores(self, requests: Sequence[ScoreRequest]) -> ScorePlan:
         """Tokenises; pure, and not safe under two threads at once."""
@@ -121,22 +137,16 @@ class ServedModel:
         """Tokenises; pure, and not safe under two threads at once.
 
         Raises:
-            InvalidInputError: If a prompt is too long, or a grammar is asked for.
+            InvalidInputError: If a prompt is too long, or a grammar is asked for that the server cannot follow.
         """
-        if settings.grammar:
-            # Each server has another way of saying a grammar, and one that does not know it ignores it.
-            msg = (
-                "`grammar` is given (tools or structured output are asked for), and samples of a served model cannot "
-                "be held to one; use `TransformersEngine`, or ask without."
-            )
-            raise InvalidInputError(msg)
+        grammar = told_grammar(settings.grammar, self.report, self.tokens.tokenizer)
         ids = tuple(tuple(self.tokens.prompt_ids(prompt)) for prompt in prompts)
         for one in ids:
             self._check_length(len(one), settings.max_new_tokens)
         # Mixed with the prompt, so that equal seeds do not mean equal dice for all prompts of a batch.
         start = [settings.seed, settings.first] if settings.first else [settings.seed]
         seeds = tuple(zlib.crc32(np.array([*start, *one], dtype="<u8").tobytes()) >> 1 for one in ids)
-        return DrawPlan(prompts=tuple(prompts), ids=ids, seeds=seeds, settings=settings)
+        return DrawPlan(prompts=tuple(prompts), ids=ids, seeds=seeds, settings=settings, grammar=grammar)
 
     async def draw(self, plan: DrawPlan) -> tuple[list[list[Drawn]], Usage]:
         """The samples that were planned for, and their cost."""
@@ -145,8 +155,9 @@ class ServedModel:
         at_once = plan.settings.n if self.report.several_draws and not greedy else 1
         requests = 1 if greedy else plan.settings.n // at_once
         settings = replace(plan.settings, n=at_once)
+        ends = sorted(self.tokens.end_ids)
         jobs = [
-            [_draw_job(ids, settings, seed + turn, sorted(self.tokens.end_ids)) for turn in range(requests)]
+            [_draw_job(ids, settings, seed + turn, ends, plan.grammar) for turn in range(requests)]
             for ids, seed in zip(plan.ids, plan.seeds, strict=True)
         ]
         worked = await self._workers.work([job for group in jobs for job in group])
@@ -168,15 +179,19 @@ class ServedModel:
     def samples(self, plan: DrawPlan, drawn: Sequence[Sequence[Drawn]], usage: Usage) -> SampleResult:
         """The samples as every engine returns them; pure, and not safe under two threads at once."""
         samples = tuple(
-            tuple(self._sample(prompt, one, plan.settings.stop) for one in group)
+            tuple(self._sample(prompt, one, plan.settings) for one in group)
             for prompt, group in zip(plan.prompts, drawn, strict=True)
         )
+        check_samples(plan.settings.grammar, (sample for group in samples for sample in group))
         return SampleResult(samples=samples, usage=usage)
 
-    def _sample(self, prompt: Prompt, drawn: Drawn, stop: tuple[str, ...]) -> Sample:
-        if self.report.exact_draws and drawn.ids is not None:
-            return sample_of(self.tokens, prompt, drawn, stop)  # type: ignore[arg-type]
-        # What the server says of its draws is not the model's own: the text is scored like any other.
+    def _sample(self, prompt: Prompt, drawn: Drawn, settings: SamplingSettings) -> Sample:
+        if drawn.ids is not None:
+            sample = sample_of(self.tokens, prompt, drawn, settings.stop)  # type: ignore[arg-type]
+            if self.report.exact_draws and not settings.grammar:
+                return sample
+            # What the server says of these draws is not the model's own: the text is scored like any other.
+            return replace(sample, end_logprob=None, canonical=False)
         return Sample(
             text=drawn.text,
             tokens=len(drawn.logprobs),
@@ -213,9 +228,9 @@ def _next_job(prefix: tuple[int, ...], wanted: list[int]) -> Job[NDArray[np.floa
 
 
 def _draw_job(
-    ids: tuple[int, ...], settings: SamplingSettings, seed: int, end_ids: list[int]
+    ids: tuple[int, ...], settings: SamplingSettings, seed: int, end_ids: list[int], grammar: str
 ) -> Job[tuple[Drawn, ...]]:
     def exchange_of(dialect: Dialect) -> Exchange[Any]:
-        return dialect.draw(ids, settings, seed=seed, end_ids=end_ids)
+        return dialect.draw(ids, settings, seed=seed, end_ids=end_ids, grammar=grammar)
 
     return Job(key=("draw", ids, settings, seed), order=ids, exchange_of=exchange_of)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.engine import openai_abilities as abilities
 from langchain_consensus.engine import openai_checks as checks
 from langchain_consensus.engine.openai_echo import EchoDialect
 from langchain_consensus.engine.openai_interview import Interview, RefusalError, patiently
@@ -60,6 +61,7 @@ class ProbeReport:
         one_request_verdicts: Whether verdicts of single tokens come from one request, instead of one a word.
         exact_draws: Whether samples carry the model's own log-probabilities; if not, they are scored once more.
         several_draws: Whether one request can ask for several samples.
+        follows_grammars: Whether samples can be held to a form, as a forced tool call and structured output need it.
         reference: Scores of a known text, by which replicas are compared.
     """
 
@@ -71,6 +73,7 @@ class ProbeReport:
     one_request_verdicts: bool = False
     exact_draws: bool = False
     several_draws: bool = False
+    follows_grammars: bool = False
     reference: tuple[float, ...] = ()
 
     @property
@@ -136,9 +139,10 @@ async def probe(
             return None, report(spoken.name)
     return spoken, report(
         spoken.name,
-        one_request_verdicts=await checks.next_tokens_are_exact(interview),
-        exact_draws=await checks.draws_are_exact(interview),
-        several_draws=await checks.draws_several(interview),
+        one_request_verdicts=await abilities.next_tokens_are_exact(interview),
+        exact_draws=await abilities.draws_are_exact(interview),
+        several_draws=await abilities.draws_several(interview),
+        follows_grammars=await abilities.follows_grammars(interview),
         reference=tuple((await interview.score(interview.ids(_KNOWN), 1)).tolist()),
     )
 

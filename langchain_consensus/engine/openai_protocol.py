@@ -122,9 +122,18 @@ class Dialect(Protocol):
         ...
 
     def draw(
-        self, ids: Sequence[int], settings: SamplingSettings, *, seed: int, end_ids: Sequence[int]
+        self, ids: Sequence[int], settings: SamplingSettings, *, seed: int, end_ids: Sequence[int], grammar: str = ""
     ) -> Exchange[tuple[Drawn, ...]]:
-        """Asks for `settings.n` samples after `ids`."""
+        """Asks for `settings.n` samples after `ids`.
+
+        Args:
+            ids: The prompt.
+            settings: How samples are drawn.
+            seed: Of the dice.
+            end_ids: Tokens that end a sample.
+            grammar: What a sample has to look like, in llguidance's Lark. It is no part of the request in dialects
+                whose servers read no such grammar: the probe finds out, and the engine asks none of them to follow one.
+        """
         ...
 
 

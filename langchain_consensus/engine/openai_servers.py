@@ -115,7 +115,8 @@ class Servers:
 
 
 def _difference(one: ProbeReport, other: ProbeReport) -> str | None:
-    for what in ("model", "dialect", "max_tokens", "one_request_verdicts", "exact_draws", "several_draws"):
+    abilities = ("one_request_verdicts", "exact_draws", "several_draws", "follows_grammars")
+    for what in ("model", "dialect", "max_tokens", *abilities):
         if getattr(one, what) != getattr(other, what):
             return f"`{what}` is {getattr(other, what)!r} and {getattr(one, what)!r}"
     error = float(np.abs(np.subtract(one.reference, other.reference)).max())

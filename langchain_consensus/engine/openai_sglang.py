@@ -68,7 +68,13 @@ class SglangDialect:
         )
 
     def draw(
-        self, ids: Sequence[int], settings: SamplingSettings, *, seed: int, end_ids: Sequence[int]
+        self,
+        ids: Sequence[int],
+        settings: SamplingSettings,
+        *,
+        seed: int,
+        end_ids: Sequence[int],
+        grammar: str = "",  # noqa: ARG002 - SGLang's own are of other kinds
     ) -> Exchange[tuple[Drawn, ...]]:
         """Draws; a server that is not started for deterministic inference ignores the seed."""
 

@@ -6,13 +6,15 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.engine.embedded import EMBEDDED_MODELS
+from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_tokenizer
 from langchain_consensus.engine.loading import LoadOptions, load_tokenizer, resolve
 from langchain_consensus.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from langchain_consensus.engine.tokenization import Tokenization
 
-__all__ = ["require_openai", "tokenization_of"]
+__all__ = ["facts_of_served", "require_openai", "tokenization_of"]
 
 
 def require_openai() -> None:
@@ -35,6 +37,14 @@ def tokenization_of(tokenizer: Any, options: LoadOptions) -> Tokenization:
         return Tokenization(tokenizer)
     source = resolve(str(tokenizer), options)
     return Tokenization(load_tokenizer(source, options), end_ids=_end_ids(source))
+
+
+def facts_of_served(tokenizer: Any) -> ModelFacts:
+    """What is known of a served model by its tokenizer, as `tokenization_of` takes it; nothing of a hub id."""
+    if not isinstance(tokenizer, str | Path):
+        return facts_of_tokenizer(tokenizer)
+    known = EMBEDDED_MODELS.get(str(tokenizer))
+    return facts_of_folder(Path(tokenizer).expanduser()) if known is None else ModelFacts(shows_tools=known.is_chat)
 
 
 def _end_ids(source: str) -> list[int]:

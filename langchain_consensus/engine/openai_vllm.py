@@ -70,14 +70,15 @@ class VllmDialect:
         return self._completion(ids, read, logprobs=_TOP, max_tokens=1, temperature=0.0, **named)
 
     def draw(
-        self, ids: Sequence[int], settings: SamplingSettings, *, seed: int, end_ids: Sequence[int]
+        self, ids: Sequence[int], settings: SamplingSettings, *, seed: int, end_ids: Sequence[int], grammar: str = ""
     ) -> Exchange[tuple[Drawn, ...]]:
-        """Draws with every sampling option said aloud."""
+        """Draws with every sampling option said aloud; both xgrammar and llguidance in vLLM read the Lark."""
 
         def read(answer: Any) -> tuple[Drawn, ...]:
             first_choice(answer)
             return tuple(_drawn(choice) for choice in answer["choices"])
 
+        held = {"structured_outputs": {"grammar": grammar}} if grammar else {}
         return self._completion(
             ids,
             read,
@@ -92,6 +93,7 @@ class VllmDialect:
             seed=seed,
             logprobs=0,
             return_token_ids=True,
+            **held,
         )
 
     def _completion(self, ids: Sequence[int], read: Any, **options: Any) -> Exchange[Any]:

@@ -61,6 +61,11 @@ class Tokenization:
         self._end_id = self._turn_end() if self.is_chat else own
 
     @property
+    def has_control_markers(self) -> bool:
+        """Whether the template marks a tool call with tokens that are no text, such as Mistral's `[TOOL_CALLS]`."""
+        return bool(self._markers)
+
+    @property
     def is_chat(self) -> bool:
         """Whether the tokenizer has a chat template."""
         return bool(getattr(self.tokenizer, "chat_template", None))

@@ -8,11 +8,14 @@ import os
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
+from langchain_core.tools import tool
+from pydantic import BaseModel
 
-from langchain_consensus import Consensus, OpenAICompatibleEngine, SamplingSettings, given
+from langchain_consensus import ChatEquilibriumRanking, Consensus, OpenAICompatibleEngine, SamplingSettings, given
 from langchain_consensus.engine.embedded import prepare
 from langchain_consensus.engine.openai_vllm import VllmDialect
 from langchain_consensus.prompts import Question, wording_named
@@ -77,6 +80,7 @@ def test_the_probe_passes(served):
     assert report.refusal is None
     assert report.dialect == "vllm"
     assert (report.one_request_verdicts, report.exact_draws, report.several_draws) == (True, True, True)
+    assert report.follows_grammars
 
 
 def test_fifty_questions_are_scored_and_ranked_as_in_this_process(served, qwen_engine, questions):
@@ -118,6 +122,44 @@ def test_greedy_samples_are_those_of_this_process_with_their_log_probabilities(s
         assert [sample.finish for sample in theirs] == [sample.finish for sample in mine]
         assert [sample.canonical for sample in theirs] == [sample.canonical for sample in mine]
         assert [s.logprob for s in theirs] == pytest.approx([s.logprob for s in mine], abs=BOUND)
+
+
+def test_a_forced_call_and_structured_output_have_their_forms(served):
+    @tool
+    def weather(city: str, days: int) -> str:
+        """The weather in a city for some days."""
+        return f"{city} {days}"
+
+    class Town(BaseModel):
+        """A town."""
+
+        name: str
+        country: Literal["Italy", "France", "Norway"]
+
+    chat = ChatEquilibriumRanking.from_engine(served, num_candidates=4, max_tokens=64)
+    reply = chat.bind_tools([weather], tool_choice="weather").invoke("What will the weather be in Rome for 3 days?")
+    (call,) = reply.tool_calls
+    print(call["args"])
+    assert (call["name"], set(call["args"]), type(call["args"]["days"])) == ("weather", {"city", "days"}, int)
+    town = chat.with_structured_output(Town, method="json_schema").invoke("Where is Rome?")
+    print(town)
+    assert isinstance(town, Town)
+
+
+def test_the_model_decides_whether_to_call_and_its_calls_are_read(served, qwen_engine):
+    @tool
+    def add(a: int, b: int) -> int:
+        """Adds two numbers."""
+        return a + b
+
+    ask = "Use the tool to add 17 and 25."
+    replies = []
+    for engine in (qwen_engine, served):
+        chat = ChatEquilibriumRanking.from_engine(engine, num_candidates=1, max_tokens=64, temperature=0)
+        replies.append(chat.bind_tools([add]).invoke(ask))
+    print(replies[1].content, replies[1].tool_calls)
+    assert replies[1].content == replies[0].content
+    assert [call["args"] for call in replies[1].tool_calls] == [call["args"] for call in replies[0].tool_calls]
 
 
 def test_hot_samples_carry_the_log_probabilities_that_scoring_gives(served):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from langchain_consensus import OpenAICompatibleEngine, SamplingSettings, TransformersEngine
-from langchain_consensus.engine import JsonForm, ScoreRequest
+from langchain_consensus.engine import ScoreRequest
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt, Message, TextPrompt
 from tests.servers.brains import HashBrain, TorchBrain
@@ -160,12 +160,6 @@ def test_a_prompt_longer_than_the_server_reads_is_refused_here(there):
         there.score([ScoreRequest(prompt=long, continuations=(" yes",))])
     with pytest.raises(InvalidInputError, match="the server reads at most 2048"):
         there.sample([long], SamplingSettings(n=1))
-
-
-def test_a_grammar_is_refused(there):
-    settings = SamplingSettings(grammar=(JsonForm(schema="{}"),))
-    with pytest.raises(InvalidInputError, match=r"`grammar` is given .* use `TransformersEngine`"):
-        there.sample([TEXT], settings)
 
 
 def test_an_engine_can_be_used_again_after_it_was_closed(tokenizer, connect):

