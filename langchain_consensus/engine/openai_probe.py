@@ -20,7 +20,7 @@ from langchain_consensus.engine.openai_protocol import (
     OtherTokensError,
     TruncatedPromptError,
 )
-from langchain_consensus.engine.openai_requests import RefusedRequestError, post
+from langchain_consensus.engine.openai_requests import RefusedRequestError, TransientError, post
 from langchain_consensus.engine.openai_sglang import SglangDialect
 from langchain_consensus.engine.openai_vllm import VllmDialect
 from langchain_consensus.errors import InvalidInputError
@@ -116,11 +116,7 @@ async def probe(
     def report(name: str, **facts: Any) -> ProbeReport:
         return ProbeReport(url=url, model=served, dialect=name, max_tokens=max_tokens, checks=tuple(found), **facts)
 
-    spoken = None
-    for one in _dialects(dialect, served, owner, tokens):
-        if await _is_spoken(client, one, tokens):
-            spoken = one
-            break
+    spoken = await _spoken(client, _dialects(dialect, served, owner, tokens), tokens)
     if spoken is None:
         found.append(ProbeCheck(name="prompt log-probabilities", passed=False, found=_NO_ECHO))
         return None, report("")
@@ -192,6 +188,28 @@ def _dialects(wanted: str, model: str, owner: str, tokens: Tokenization) -> Iter
     if wanted in ("auto", "echo"):
         yield EchoDialect(model=model, text_of=text_of)
         yield EchoDialect(model=model, text_of=text_of, as_text=True)
+
+
+async def _spoken(client: AsyncOpenAI, dialects: Iterator[Dialect], tokens: Tokenization) -> Dialect | None:
+    """The first dialect that the server understands.
+
+    Raises:
+        TransientError: If the server fails at the last one, or cannot be reached.
+    """
+    failure: TransientError | None = None
+    for dialect in dialects:
+        try:
+            if await _is_spoken(client, dialect, tokens):
+                return dialect
+            failure = None
+        except TransientError as error:
+            # llama-cpp-python's server answers a prompt of token ids with status 500, where others say 422.
+            if not error.is_own:
+                raise
+            failure = error
+    if failure is not None:
+        raise failure
+    return None
 
 
 async def _is_spoken(client: AsyncOpenAI, dialect: Dialect, tokens: Tokenization) -> bool:

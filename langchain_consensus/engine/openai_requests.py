@@ -43,13 +43,17 @@ class TransientError(EngineError):
     Attributes:
         retry_after: Seconds that the server asks to wait, or `None`.
         is_busy: Whether the server only has too much to do; that is no sign of being broken.
+        is_own: Whether the server says that it failed itself (status 500), which some do at requests they do not know.
     """
 
-    def __init__(self, message: str, *, retry_after: float | None = None, is_busy: bool = False) -> None:
-        """Keeps what the server asks for."""
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, is_busy: bool = False, is_own: bool = False
+    ) -> None:
+        """Keeps what the server says."""
         super().__init__(message)
         self.retry_after = retry_after
         self.is_busy = is_busy
+        self.is_own = is_own
 
 
 class RefusedRequestError(EngineError):
@@ -101,7 +105,9 @@ def _status_error(client: AsyncOpenAI, error: openai.APIStatusError) -> Transien
     status, said = error.status_code, str(error.message)[:300]
     msg = f"{client.base_url} answered with status {status}: {said}"
     if status in _TRANSIENT or status >= _SERVER_ERROR:
-        return TransientError(msg, retry_after=_retry_after(error), is_busy=status == _TOO_MANY)
+        return TransientError(
+            msg, retry_after=_retry_after(error), is_busy=status == _TOO_MANY, is_own=status == _SERVER_ERROR
+        )
     return RefusedRequestError(msg, status=status)
 
 

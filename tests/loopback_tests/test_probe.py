@@ -76,13 +76,21 @@ def test_a_sound_server_passes_whatever_its_model(tokenizer, connect, protocol, 
     ]
 
 
-def test_a_server_that_takes_texts_alone_is_asked_in_texts(tokenizer, connect):
-    with StubServer(tokenizer, protocol="echo", defect="text_only") as stub, StubServer(tokenizer) as plain:
+@pytest.mark.parametrize("defect", ["text_only", "text_or_500"])
+def test_a_server_that_takes_texts_alone_is_asked_in_texts(tokenizer, connect, defect):
+    with StubServer(tokenizer, protocol="echo", defect=defect) as stub, StubServer(tokenizer) as plain:
         engine = connect(stub)
         assert engine.probe()[0].refusal is None
         assert engine.score([REQUEST]).scores[0].logprobs == pytest.approx(
             connect(plain).score([REQUEST]).scores[0].logprobs
         )
+
+
+def test_a_server_that_fails_at_everything_is_broken_and_not_without_log_probabilities(tokenizer, connect):
+    with StubServer(tokenizer, protocol="echo", fault=lambda number: "500") as stub:
+        engine = connect(stub)
+        with pytest.raises(EngineError, match="answered with status 500"):
+            engine.check()
 
 
 def test_a_prompt_that_a_server_would_tokenise_otherwise_is_an_error_and_no_score(tokenizer, connect):

@@ -202,6 +202,7 @@ class _Mind:
     - `zeros`, `nan`, `no_echo`: what the names say;
     - `noisy`: they have nothing to do with what is sampled; `unsteady`: they change from call to call;
     - `other_tokenizer`: ids mean other texts; `text_only`: prompts of ids are refused;
+      `text_or_500`: with status 500, as llama-cpp-python does;
     - `truncates`: the last 200 tokens are read;
     - `contrary`: greedy sampling takes the tenth best token; `one_draw`: `n` is ignored;
     - `heated`: draws carry log-probabilities after temperature and truncation;
@@ -225,6 +226,8 @@ class _Mind:
             ids = self.tokenizer(prompt, add_special_tokens=False)["input_ids"]
         elif self.defect == "text_only":
             return 422, {"error": {"message": "prompt must be a string"}}
+        elif self.defect == "text_or_500":
+            return 500, {"error": {"message": "20 validation errors"}}
         else:
             ids = prompt
         if len(ids) + body.get("max_tokens", 16) > 2048:
