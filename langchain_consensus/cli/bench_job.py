@@ -5,7 +5,6 @@ The journal gets every timing at once; the other files are written anew after ea
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,8 +21,9 @@ from langchain_consensus.benchmarks.subject import load_subject
 from langchain_consensus.benchmarks.workloads import DEFAULT_QUESTIONS, WORKLOADS
 from langchain_consensus.cli import engines, logs
 from langchain_consensus.cli.show import messages, print_lines, print_table, say
+from langchain_consensus.dependencies import require
 from langchain_consensus.engine.loading import LoadOptions, require_local
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -145,10 +145,7 @@ class BenchJob:
         needed = ["psutil", *(module for name in self.peers if (module := _PEERS[name]) is not None)]
         if self.plot_file is not None:
             needed.append("matplotlib")
-        missing = [name for name in needed if importlib.util.find_spec(name) is None]
-        if missing:
-            msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[bench]"'
-            raise MissingDependencyError(msg)
+        require("bench", *needed)
 
     def _write(self, report: Report) -> None:
         if self.json_file is not None:

@@ -10,8 +10,8 @@ from langchain_consensus.calibration.fit import Fitting, calibrated
 from langchain_consensus.calibration.profile import wording_digest
 from langchain_consensus.cli.eval_job import EvalJob, Overrides
 from langchain_consensus.cli.exits import FAILED
-from langchain_consensus.cli.extras import require
 from langchain_consensus.cli.show import say
+from langchain_consensus.dependencies import require
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.labelled import labelled_items
 from langchain_consensus.evaluation.stored import read_run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from langchain_consensus.cli.eval_run import EvalRun, score_and_summarise
 from langchain_consensus.cli.exits import FAILED
-from langchain_consensus.cli.extras import require
+from langchain_consensus.dependencies import require
 from langchain_consensus.engine.base import SamplingSettings
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.items import check_prompts, items_of, shuffled

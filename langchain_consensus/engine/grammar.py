@@ -9,7 +9,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.dependencies import require
+from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,14 +105,7 @@ def require_llguidance() -> None:
     Raises:
         MissingDependencyError: If it is not; the message holds the pip command.
     """
-    from importlib.util import find_spec
-
-    if find_spec("llguidance") is None:
-        msg = (
-            "Decoding under a grammar (a forced `tool_choice`, structured output) needs llguidance; run: "
-            'pip install "langchain-consensus[local]", or [openai] for a served model'
-        )
-        raise MissingDependencyError(msg)
+    require("local", "llguidance", otherwise="or the extra `openai` for a served model")
 
 
 def as_lark(forms: Sequence[JsonForm], token_ids: Mapping[str, int], *, exact_spacing: bool = True) -> str:

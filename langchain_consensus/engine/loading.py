@@ -6,12 +6,12 @@ from model repositories is not run, unless the caller says so.
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from langchain_consensus.dependencies import require
 from langchain_consensus.engine.embedded import EMBEDDED_MODELS, prepare
 from langchain_consensus.engine.gguf import convert_gguf
 from langchain_consensus.errors import MissingDependencyError, ModelLoadError
@@ -46,10 +46,7 @@ def require_local() -> None:
     Raises:
         MissingDependencyError: If they are not; the message holds the pip command.
     """
-    missing = [name for name in ("torch", "transformers") if importlib.util.find_spec(name) is None]
-    if missing:
-        msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[local]"'
-        raise MissingDependencyError(msg)
+    require("local", "torch", "transformers")
 
 
 def resolve(model_id: str, options: LoadOptions) -> str:

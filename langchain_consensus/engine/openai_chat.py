@@ -5,18 +5,18 @@ Nothing is sent until the first call. Faults, replicas and limits are those of `
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import weakref
 from math import nan
 from typing import TYPE_CHECKING, Any, Self
 
+from langchain_consensus.dependencies import require
 from langchain_consensus.engine.base import Sample, SampleResult
 from langchain_consensus.engine.facts import ModelFacts
 from langchain_consensus.engine.openai_arguments import check_seconds, server_addresses
 from langchain_consensus.engine.openai_loop import LoopThread
 from langchain_consensus.engine.sampler import Beginnings, check_counts, check_plain_draws, check_top, turns_of
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -182,10 +182,7 @@ class OpenAIChatEngine:
     def _started(self) -> ChatTalk:
         with self._lock:
             if self._talk is None:
-                missing = [name for name in ("openai", "tenacity") if importlib.util.find_spec(name) is None]
-                if missing:
-                    msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[openai]"'
-                    raise MissingDependencyError(msg)
+                require("openai", "openai", "tenacity")
                 from langchain_consensus.engine.openai_chat_talk import ChatOptions, ChatTalk
 
                 self._talk = ChatTalk(ChatOptions(**self._options), self._top)

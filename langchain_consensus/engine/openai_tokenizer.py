@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.dependencies import require
 from langchain_consensus.engine.embedded import EMBEDDED_MODELS
 from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_tokenizer
 from langchain_consensus.engine.loading import LoadOptions, load_tokenizer, resolve
-from langchain_consensus.errors import MissingDependencyError
 
 if TYPE_CHECKING:
     from langchain_consensus.engine.tokenization import Tokenization
@@ -23,10 +22,7 @@ def require_openai() -> None:
     Raises:
         MissingDependencyError: If they are not; the message holds the pip command.
     """
-    missing = [name for name in ("openai", "tenacity", "transformers") if importlib.util.find_spec(name) is None]
-    if missing:
-        msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[openai]"'
-        raise MissingDependencyError(msg)
+    require("openai", "openai", "tenacity", "transformers")
 
 
 def tokenization_of(tokenizer: Any, options: LoadOptions) -> Tokenization:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import string
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_consensus.candidates import normalised_text
-from langchain_consensus.errors import MissingDependencyError
+from langchain_consensus.dependencies import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,10 +103,7 @@ class _ByReferences:
 
     @classmethod
     def loaded(cls) -> _ByReferences:
-        missing = [name for name in ("sacrebleu", "rouge_score") if importlib.util.find_spec(name) is None]
-        if missing:
-            msg = f'{" and ".join(missing)} is not installed; run: pip install "langchain-consensus[eval]"'
-            raise MissingDependencyError(msg)
+        require("eval", "sacrebleu", "rouge_score")
         import sacrebleu
         from rouge_score.rouge_scorer import RougeScorer
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.dependencies import require
+from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.methods import Method
 
 if TYPE_CHECKING:
@@ -60,11 +61,9 @@ def draw_plots(summaries: Sequence[RunSummary], folder: Path) -> list[Path]:
 
 
 def _figure(summaries: Sequence[RunSummary], draw: Callable[[Any, RunSummary], None]) -> Figure:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        msg = 'Plots need matplotlib: pip install "langchain-consensus[eval]"'
-        raise MissingDependencyError(msg) from None
+    require("eval", "matplotlib")
+    from matplotlib.figure import Figure
+
     if not summaries:
         msg = "`summaries` is empty; give at least one, from `summarised`."
         raise InvalidInputError(msg)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus.errors import InvalidInputError, MissingDependencyError
+from langchain_consensus.dependencies import require
+from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.hub_rows import READERS
 from langchain_consensus.evaluation.rows import read_rows, row_of
 
@@ -96,9 +96,7 @@ def _check(task: Task, row: Row, source: str) -> None:
 
 
 def _hub_rows(task: Task, hub: HubSource, split: str | None) -> list[Row]:
-    if importlib.util.find_spec("datasets") is None:
-        msg = 'datasets is not installed; run: pip install "langchain-consensus[eval]", or give `--data DIR`.'
-        raise MissingDependencyError(msg)
+    require("eval", "datasets", otherwise="or give `--data DIR`")
     if split is None:
         msg = f"Task {task.name!r} has no split of few-shot examples on the hub; leave `--shots` out."
         raise InvalidInputError(msg)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from langchain_consensus.errors import MissingDependencyError
+from langchain_consensus.dependencies import require
 from langchain_consensus.report.chart import DRAWN
 from langchain_consensus.report.course import course_of
 from langchain_consensus.report.texts import visible
@@ -32,11 +32,9 @@ def plot_policies(ranking: Ranking) -> Figure:
     Raises:
         MissingDependencyError: If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        msg = 'Plots need matplotlib: pip install "langchain-consensus[report]"'
-        raise MissingDependencyError(msg) from None
+    require("report", "matplotlib")
+    from matplotlib.figure import Figure
+
     course = course_of(ranking)
     finite = np.isfinite(course.times)
     figure = Figure(figsize=(7.0, 2.9), layout="constrained")

@@ -7,7 +7,7 @@ import hashlib
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from langchain_consensus.errors import MissingDependencyError
+from langchain_consensus.dependencies import require
 from langchain_consensus.report.assets import asset
 
 if TYPE_CHECKING:
@@ -49,11 +49,9 @@ def policy(style: str, script: str, *more: str) -> str:
 @cache
 def environment() -> Environment:
     """Jinja2 with autoescape."""
-    try:
-        import jinja2
-    except ImportError:
-        msg = 'Explaining pages need Jinja2: pip install "langchain-consensus[report]"'
-        raise MissingDependencyError(msg) from None
+    require("report", "jinja2")
+    import jinja2
+
     return jinja2.Environment(
         loader=jinja2.FunctionLoader(asset),
         autoescape=True,

@@ -15,6 +15,7 @@ ROOT = "langchain_consensus"
 # From the bottom up; a part may import the parts below its own line, and itself where it is a package.
 LAYERS = (
     ("errors", "identity", "counts", "verdicts"),
+    ("dependencies",),
     ("files",),
     ("prompts",),
     ("engine", "game"),
@@ -192,7 +193,7 @@ def test_the_game_and_the_engine_do_not_know_each_other():
         assert {part_of(other) for other in own(module)} <= {"game", "errors"}, module
         assert outside(module) & (MODEL_LIBRARIES | {"langchain_core", "pydantic"}) == set(), module
     for module in engine:
-        assert {part_of(other) for other in own(module)} <= {"engine", "prompts", "errors", "files"}, module
+        assert {part_of(other) for other in own(module)} <= {"engine", "prompts", "errors", "files", "dependencies"}, module
 
 
 @pytest.mark.parametrize("library", sorted(PLACES))

@@ -48,6 +48,6 @@ def test_the_curve_of_risk_ends_with_all_items_and_the_error_rate(summaries):
 def test_no_summary_and_no_matplotlib_are_each_one_clear_error(plot, summaries, monkeypatch):
     with pytest.raises(InvalidInputError, match="`summaries` is empty; give at least one"):
         plot([])
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingDependencyError, match=r"langchain-consensus\[eval\]"):
         plot(summaries)

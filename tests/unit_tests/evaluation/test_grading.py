@@ -76,5 +76,5 @@ def test_the_similarities_are_those_of_the_libraries():
 
 def test_without_the_extra_the_error_says_what_to_install(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingDependencyError, match="sacrebleu and rouge_score is not installed"):
+    with pytest.raises(MissingDependencyError, match="sacrebleu and rouge_score are not installed"):
         grader_for("truthful")

@@ -54,6 +54,6 @@ def test_only_as_many_lines_as_can_be_told_apart_are_drawn():
 
 
 def test_without_matplotlib_the_message_says_what_to_install(monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
     with pytest.raises(MissingDependencyError, match=r'pip install "langchain-consensus\[report\]"'):
         plot_policies(random_ranking(2))
