@@ -6,7 +6,6 @@ LANGCHAIN_CONSENSUS_DATA names a folder with `arc_easy/dev.jsonl`; its first fif
 import json
 import os
 import subprocess
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +18,7 @@ from langchain_consensus import ChatEquilibriumRanking, Consensus, OpenAICompati
 from langchain_consensus.engine.embedded import prepare
 from langchain_consensus.engine.openai_vllm import VllmDialect
 from langchain_consensus.prompts import Question, wording_named
-from tests.servers.measure_load import measure
+from tests.servers.measure_load import marked, measure
 from tests.servers.running import HERE, VLLM_VENV, vllm
 
 pytestmark = pytest.mark.servers
@@ -178,12 +177,7 @@ def test_hot_samples_carry_the_log_probabilities_that_scoring_gives(served):
 def test_many_requests_at_once_take_no_longer_than_one_at_a_time(served, questions):
     count = int(os.environ.get("LANGCHAIN_CONSENSUS_LOAD", "12"))
     batch = [given(Question(text=q["question"], choices=tuple(q["choices"])), q["choices"]) for q in questions]
-    # Questions that nobody has asked yet, so that neither run profits from the other.
-    single = measure(served.base_urls, MODEL, _marked(batch[:count], "(a) "), at_once=1)
-    many = measure(served.base_urls, MODEL, _marked(batch[:count], "(b) "), at_once=32)
+    single = measure(served.base_urls, MODEL, marked(batch[:count], "(a) "), at_once=1)
+    many = measure(served.base_urls, MODEL, marked(batch[:count], "(b) "), at_once=32)
     print(f"{single}\n{many}\nratio {single.seconds / many.seconds:.2f}")
     assert many.seconds < 1.25 * single.seconds
-
-
-def _marked(batch, mark):
-    return [given(replace(one.question, text=mark + one.question.text), one.question.choices) for one in batch]
