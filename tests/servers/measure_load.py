@@ -55,7 +55,7 @@ def measure(base_urls, tokenizer, batch, at_once, **options):
 
 
 def marked(batch, mark):
-    """The same questions as nobody has asked them yet, so that no run profits from the cache that another has filled."""
+    """The same questions as nobody has asked them yet, so that no run profits from a cache that another filled."""
     return [given(replace(one.question, text=mark + one.question.text), one.question.choices) for one in batch]
 
 
