@@ -192,10 +192,9 @@ def test_the_game_and_the_engine_do_not_know_each_other():
     for module in game:
         assert {part_of(other) for other in own(module)} <= {"game", "errors"}, module
         assert outside(module) & (MODEL_LIBRARIES | {"langchain_core", "pydantic"}) == set(), module
+    below = {"engine", "prompts", "errors", "files", "dependencies"}
     for module in engine:
-        assert {part_of(other) for other in own(module)} <= {"engine", "prompts", "errors", "files", "dependencies"}, (
-            module
-        )
+        assert {part_of(other) for other in own(module)} <= below, module
 
 
 @pytest.mark.parametrize("library", sorted(PLACES))
