@@ -42,5 +42,6 @@ def profile_of(engine: object, *, max_new_tokens: int) -> ModelProfile:
         profile["max_input_tokens"] = facts.context - max_new_tokens
     if facts.shows_tools is not None:
         profile["tool_calling"] = facts.shows_tools
-        profile["tool_choice"] = facts.shows_tools and constrains
+        if facts.follows_grammars is not None or not facts.shows_tools:
+            profile["tool_choice"] = facts.shows_tools and constrains
     return profile

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["ModelFacts", "facts_of_folder", "facts_of_model", "facts_of_tokenizer"]
+__all__ = ["ModelFacts", "facts_of_folder", "facts_of_model", "facts_of_tokenizer", "facts_of_tokenizer_folder"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,15 +30,19 @@ class ModelFacts:
 
 def facts_of_folder(folder: Path) -> ModelFacts:
     """What the small files of a model's folder say; a file that is not there, or is no JSON, says nothing."""
-    config, tokenizer = _json(folder / "config.json"), _json(folder / "tokenizer_config.json")
-    template = folder / "chat_template.jinja"
-    is_file = template.is_file()
-    text = template.read_text(encoding="utf-8", errors="replace") if is_file else tokenizer.get("chat_template")
+    config = _json(folder / "config.json")
     inner = config.get("text_config", config)
     positions = inner.get("max_position_embeddings") if isinstance(inner, dict) else None
-    return ModelFacts(
-        context=_whole(positions), shows_tools=_shows_tools(text) if config else None, follows_grammars=True
-    )
+    shows_tools = facts_of_tokenizer_folder(folder).shows_tools if config else None
+    return ModelFacts(context=_whole(positions), shows_tools=shows_tools, follows_grammars=True)
+
+
+def facts_of_tokenizer_folder(folder: Path) -> ModelFacts:
+    """What the files of a tokenizer's folder say of a model that is elsewhere."""
+    template = folder / "chat_template.jinja"
+    if template.is_file():
+        return ModelFacts(shows_tools=_shows_tools(template.read_text(encoding="utf-8", errors="replace")))
+    return ModelFacts(shows_tools=_shows_tools(_json(folder / "tokenizer_config.json").get("chat_template")))
 
 
 def facts_of_tokenizer(tokenizer: Any) -> ModelFacts:

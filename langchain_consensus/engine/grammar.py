@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 
     from llguidance import LLMatcher, LLTokenizer
 
-__all__ = ["JsonForm", "as_lark", "compiled", "matches", "may_become", "require_llguidance"]
+__all__ = ["NEEDED_FOR", "JsonForm", "as_lark", "compiled", "matches", "require_llguidance"]
 
 _WRITTEN = {"item_separator": ", ", "key_separator": ": ", "whitespace_flexible": False}
-"""JSON as Python's `json.dumps` and chat templates write it: nowhere can a model spend its tokens on white space."""
+"""JSON as Python's `json.dumps` and chat templates write it: nowhere can a model spend its tokens on white space.
+
+llguidance alone knows it; xgrammar, with which vLLM decodes by default, allows any white space.
+"""
 _READ = {"whitespace_flexible": True}
+NEEDED_FOR = "a forced `tool_choice` and structured output"
+"""What decoding under a grammar is for, in messages."""
 _HIDDEN = "failed to compile JSON schema: "
 
 
@@ -80,23 +85,12 @@ def compiled(
 
 def matches(forms: Sequence[JsonForm], text: str) -> bool:
     """Whether a whole text has one of the forms, its JSON with any white space; special tokens count by their names."""
-    matcher = _after(forms, text)
-    return matcher is not None and matcher.is_accepting()
-
-
-def may_become(forms: Sequence[JsonForm], text: str) -> bool:
-    """Whether a text is the beginning of one that has one of the forms; otherwise as `matches`."""
-    return _after(forms, text) is not None
-
-
-def _after(forms: Sequence[JsonForm], text: str) -> LLMatcher | None:
-    """A matcher that has read `text`; `None` if no form goes on like this."""
     require_llguidance()
     from llguidance import LLTokenizer
 
     tokenizer = LLTokenizer("byte")
     matcher = compiled(forms, tokenizer, token_ids={}, exact_spacing=False)
-    return matcher if matcher.consume_tokens(tokenizer.tokenize_bytes(text.encode())) else None
+    return matcher.consume_tokens(tokenizer.tokenize_bytes(text.encode())) and matcher.is_accepting()
 
 
 def require_llguidance() -> None:
@@ -105,7 +99,7 @@ def require_llguidance() -> None:
     Raises:
         MissingDependencyError: If it is not; the message holds the pip command.
     """
-    require("local", "llguidance", otherwise="or the extra `openai` for a served model")
+    require("local", "llguidance", needed_for=NEEDED_FOR)
 
 
 def as_lark(forms: Sequence[JsonForm], token_ids: Mapping[str, int], *, exact_spacing: bool = True) -> str:

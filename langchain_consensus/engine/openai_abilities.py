@@ -10,13 +10,13 @@ import numpy as np
 from langchain_consensus.engine.base import SamplingSettings
 from langchain_consensus.engine.grammar import JsonForm, as_lark
 from langchain_consensus.engine.openai_checks import KNOWN_SENTENCE, agree
-from langchain_consensus.engine.openai_requests import RefusedRequestError
-from langchain_consensus.errors import EngineError
+from langchain_consensus.engine.openai_protocol import AnswerError
+from langchain_consensus.engine.openai_requests import RefusedRequestError, TransientError
 
 if TYPE_CHECKING:
     from langchain_consensus.engine.openai_interview import Interview
 
-__all__ = ["draws_are_exact", "draws_several", "follows_grammars", "next_tokens_are_exact"]
+__all__ = ["draws_are_exact", "draws_several", "follows_grammars", "next_tokens_are_exact", "tells_ids"]
 
 _CITY = {"type": "object", "properties": {"city": {"enum": ["Rome", "Oslo"]}}, "required": ["city"]}
 _FORM = JsonForm(schema=json.dumps({**_CITY, "additionalProperties": False}))
@@ -55,11 +55,20 @@ async def draws_several(to: Interview) -> bool:
     return len(found) == 2
 
 
+async def tells_ids(to: Interview) -> bool:
+    """Whether samples come with the ids of their tokens; without, what marks a tool call may be left out of them."""
+    return (await to.draw(to.ids(KNOWN_SENTENCE), SamplingSettings(n=1, max_new_tokens=2)))[0].ids is not None
+
+
 async def follows_grammars(to: Interview) -> bool:
     """Whether a sample that must be a certain JSON object is one; a server that does not know the field ignores it."""
     greedy = SamplingSettings(n=1, max_new_tokens=32, temperature=0)
     try:
         drawn = await to.draw(to.ids(KNOWN_SENTENCE), greedy, grammar=as_lark((_FORM,), {}))
         return json.loads(drawn[0].text) in ({"city": "Rome"}, {"city": "Oslo"})
-    except (EngineError, ValueError):
+    except TransientError as error:
+        if not error.is_own:
+            raise
+        return False
+    except (RefusedRequestError, AnswerError, ValueError):
         return False

@@ -24,11 +24,12 @@ from langchain_consensus.errors import InvalidInputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult
+    from langchain_consensus.engine.base import SampleResult, SamplingSettings, ScoreRequest, ScoreResult, Usage
     from langchain_consensus.engine.facts import ModelFacts
     from langchain_consensus.engine.limits import Limits
-    from langchain_consensus.engine.openai_model import ServedModel
+    from langchain_consensus.engine.openai_model import DrawPlan, ServedModel
     from langchain_consensus.engine.openai_probe import ProbeReport
+    from langchain_consensus.engine.openai_protocol import Drawn
     from langchain_consensus.engine.openai_servers import Servers
     from langchain_consensus.engine.tokenization import Tokenization
     from langchain_consensus.prompts import Prompt
@@ -132,10 +133,16 @@ class OpenAICompatibleEngine:
 
     @property
     def facts(self) -> ModelFacts:
-        """What is known of the model: of a tokenizer that is no hub id whether it shows tools, the rest once probed."""
-        model = self._model
-        context, grammars = (model.report.max_tokens, model.report.follows_grammars) if model else (None, None)
-        return replace(facts_of_served(self._tokenizer), context=context, follows_grammars=grammars)
+        """What is known of the model; nothing is asked or loaded for it.
+
+        Whether it shows tools comes from its tokenizer, of a hub id once it is loaded; the rest from the probe, which
+        `check` makes.
+        """
+        report = None if self._servers is None else self._servers.first_report
+        known = facts_of_served(self._tokenizer if self._tokens is None else self._tokens.tokenizer)
+        if report is None:
+            return known
+        return replace(known, context=report.max_tokens, follows_grammars=report.follows_grammars)
 
     def token_ids(self, text: str) -> list[int]:
         """The ids of `text` alone, no special tokens added."""
@@ -173,8 +180,7 @@ class OpenAICompatibleEngine:
             plan = model.plan_draws(prompts, settings)
         self._limits.check_sampling(plan.ids, settings)
         drawn, usage = self._loop.run(model.draw(plan))
-        with self._lock:
-            return model.samples(plan, drawn, usage)
+        return self._read(model, plan, drawn, usage)
 
     async def ascore(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
         """`score` for callers that await; cancelling it cancels its requests."""
@@ -191,8 +197,7 @@ class OpenAICompatibleEngine:
             plan = model.plan_draws(prompts, settings)
         self._limits.check_sampling(plan.ids, settings)
         drawn, usage = await asyncio.wrap_future(self._loop.submit(model.draw(plan)))
-        with self._lock:
-            return model.samples(plan, drawn, usage)
+        return await asyncio.to_thread(self._read, model, plan, drawn, usage)
 
     @property
     def limits(self) -> Limits:
@@ -227,6 +232,12 @@ class OpenAICompatibleEngine:
 
     def __exit__(self, *args: object) -> None:
         self.close()
+
+    def _read(self, model: ServedModel, plan: DrawPlan, drawn: Sequence[Sequence[Drawn]], usage: Usage) -> SampleResult:
+        with self._lock:
+            result = model.samples(plan, drawn, usage)
+        plan.forms.check(sample for group in result.samples for sample in group)
+        return result
 
     def _served(self) -> ServedModel:
         with self._lock:

@@ -13,7 +13,7 @@ import numpy as np
 
 from langchain_consensus.engine.base import ContinuationScores, Sample, SampleResult, ScoreResult, Usage
 from langchain_consensus.engine.fork_texts import sample_of
-from langchain_consensus.engine.openai_forms import check_samples, told_grammar
+from langchain_consensus.engine.openai_forms import ServedForms
 from langchain_consensus.engine.openai_work import Job
 from langchain_consensus.errors import EngineError, InvalidInputError
 
@@ -49,7 +49,7 @@ class DrawPlan:
     ids: tuple[tuple[int, ...], ...]
     seeds: tuple[int, ...]
     settings: SamplingSettings
-    grammar: str
+    forms: ServedForms
 
 
 class ServedModel:
@@ -67,7 +67,7 @@ class ServedModel:
         Raises:
             InvalidInputError: If it writes none, or the server leaves out of its samples what marks one.
         """
-        if self.report.dialect == "echo" and self.tokens.has_control_markers:
+        if not self.report.tells_ids and self.tokens.has_control_markers:
             msg = (
                 "The model marks tool calls with special tokens, which a server that tells no token ids leaves out of "
                 "its samples; serve it with vLLM, or use a model whose calls are plain text."
@@ -139,14 +139,14 @@ class ServedModel:
         Raises:
             InvalidInputError: If a prompt is too long, or a grammar is asked for that the server cannot follow.
         """
-        grammar = told_grammar(settings.grammar, self.report, self.tokens.tokenizer)
+        forms = ServedForms.of(settings.grammar, self.report, self.tokens.tokenizer)
         ids = tuple(tuple(self.tokens.prompt_ids(prompt)) for prompt in prompts)
         for one in ids:
             self._check_length(len(one), settings.max_new_tokens)
         # Mixed with the prompt, so that equal seeds do not mean equal dice for all prompts of a batch.
         start = [settings.seed, settings.first] if settings.first else [settings.seed]
         seeds = tuple(zlib.crc32(np.array([*start, *one], dtype="<u8").tobytes()) >> 1 for one in ids)
-        return DrawPlan(prompts=tuple(prompts), ids=ids, seeds=seeds, settings=settings, grammar=grammar)
+        return DrawPlan(prompts=tuple(prompts), ids=ids, seeds=seeds, settings=settings, forms=forms)
 
     async def draw(self, plan: DrawPlan) -> tuple[list[list[Drawn]], Usage]:
         """The samples that were planned for, and their cost."""
@@ -157,7 +157,7 @@ class ServedModel:
         settings = replace(plan.settings, n=at_once)
         ends = sorted(self.tokens.end_ids)
         jobs = [
-            [_draw_job(ids, settings, seed + turn, ends, plan.grammar) for turn in range(requests)]
+            [_draw_job(ids, settings, seed + turn, ends, plan.forms.lark) for turn in range(requests)]
             for ids, seed in zip(plan.ids, plan.seeds, strict=True)
         ]
         worked = await self._workers.work([job for group in jobs for job in group])
@@ -182,16 +182,18 @@ class ServedModel:
             tuple(self._sample(prompt, one, plan.settings) for one in group)
             for prompt, group in zip(plan.prompts, drawn, strict=True)
         )
-        check_samples(plan.settings.grammar, (sample for group in samples for sample in group))
         return SampleResult(samples=samples, usage=usage)
 
     def _sample(self, prompt: Prompt, drawn: Drawn, settings: SamplingSettings) -> Sample:
         if drawn.ids is not None:
             sample = sample_of(self.tokens, prompt, drawn, settings.stop)  # type: ignore[arg-type]
-            if self.report.exact_draws and not settings.grammar:
+            # A server may know end tokens that the tokenizer does not.
+            ends_there = sample.finish == "length" and drawn.finish == "end"
+            if self.report.exact_draws and not settings.grammar and not ends_there:
                 return sample
             # What the server says of these draws is not the model's own: the text is scored like any other.
-            return replace(sample, end_logprob=None, canonical=False)
+            finish = "end" if ends_there else sample.finish
+            return replace(sample, end_logprob=None, canonical=False, finish=finish)
         return Sample(
             text=drawn.text,
             tokens=len(drawn.logprobs),

@@ -61,6 +61,7 @@ class ProbeReport:
         one_request_verdicts: Whether verdicts of single tokens come from one request, instead of one a word.
         exact_draws: Whether samples carry the model's own log-probabilities; if not, they are scored once more.
         several_draws: Whether one request can ask for several samples.
+        tells_ids: Whether samples come with their token ids.
         follows_grammars: Whether samples can be held to a form, as a forced tool call and structured output need it.
         reference: Scores of a known text, by which replicas are compared.
     """
@@ -73,6 +74,7 @@ class ProbeReport:
     one_request_verdicts: bool = False
     exact_draws: bool = False
     several_draws: bool = False
+    tells_ids: bool = False
     follows_grammars: bool = False
     reference: tuple[float, ...] = ()
 
@@ -116,7 +118,7 @@ async def probe(
     def report(name: str, **facts: Any) -> ProbeReport:
         return ProbeReport(url=url, model=served, dialect=name, max_tokens=max_tokens, checks=tuple(found), **facts)
 
-    spoken = await _spoken(client, _dialects(dialect, served, owner, tokens), tokens)
+    spoken = await _spoken(client, _dialects(dialect, served, owner, tokens), tokens, owner)
     if spoken is None:
         found.append(ProbeCheck(name="prompt log-probabilities", passed=False, found=_NO_ECHO))
         return None, report("")
@@ -138,11 +140,14 @@ async def probe(
         one_request_verdicts=await abilities.next_tokens_are_exact(interview),
         exact_draws=await abilities.draws_are_exact(interview),
         several_draws=await abilities.draws_several(interview),
+        tells_ids=await abilities.tells_ids(interview),
         follows_grammars=await abilities.follows_grammars(interview),
         reference=tuple((await interview.score(interview.ids(_KNOWN), 1)).tolist()),
     )
 
 
+_OWNERS = ("vllm", "sglang")
+"""What servers call themselves that understand the first question they are asked, so that a failure is one."""
 _KNOWN = "Replicas of one server must score this sentence alike, or they do not serve one model."
 _NO_ECHO = (
     "The server returns no log-probabilities of a prompt: it ignores both `prompt_logprobs` and `echo`. Candidates "
@@ -190,21 +195,20 @@ def _dialects(wanted: str, model: str, owner: str, tokens: Tokenization) -> Iter
         yield EchoDialect(model=model, text_of=text_of, as_text=True)
 
 
-async def _spoken(client: AsyncOpenAI, dialects: Iterator[Dialect], tokens: Tokenization) -> Dialect | None:
+async def _spoken(client: AsyncOpenAI, dialects: Iterator[Dialect], tokens: Tokenization, owner: str) -> Dialect | None:
     """The first dialect that the server understands.
 
     Raises:
-        TransientError: If the server fails at the last one, or cannot be reached.
+        TransientError: If the server cannot be reached, or fails at a dialect and understands no other.
     """
     failure: TransientError | None = None
     for dialect in dialects:
         try:
             if await _is_spoken(client, dialect, tokens):
                 return dialect
-            failure = None
         except TransientError as error:
             # llama-cpp-python's server answers a prompt of token ids with status 500, where others say 422.
-            if not error.is_own:
+            if not error.is_own or owner in _OWNERS:
                 raise
             failure = error
     if failure is not None:

@@ -58,6 +58,12 @@ class Servers:
         )
         self._workers = Workers(sender, concurrency=options.max_concurrency, deadline=options.deadline)
 
+    @property
+    def first_report(self) -> ProbeReport | None:
+        """What the first probe found that found no fault; `None` before it."""
+        found = (replica.report for replica in self._replicas.all if replica.report is not None)
+        return next((report for report in found if report.refusal is None), None)
+
     async def served(self) -> ServedModel:
         """The model, after the servers that can be reached have been probed.
 
@@ -115,7 +121,7 @@ class Servers:
 
 
 def _difference(one: ProbeReport, other: ProbeReport) -> str | None:
-    abilities = ("one_request_verdicts", "exact_draws", "several_draws", "follows_grammars")
+    abilities = ("one_request_verdicts", "exact_draws", "several_draws", "tells_ids", "follows_grammars")
     for what in ("model", "dialect", "max_tokens", *abilities):
         if getattr(one, what) != getattr(other, what):
             return f"`{what}` is {getattr(other, what)!r} and {getattr(one, what)!r}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_consensus.dependencies import require
 from langchain_consensus.engine.embedded import EMBEDDED_MODELS
-from langchain_consensus.engine.facts import ModelFacts, facts_of_folder, facts_of_tokenizer
+from langchain_consensus.engine.facts import ModelFacts, facts_of_tokenizer, facts_of_tokenizer_folder
 from langchain_consensus.engine.loading import LoadOptions, load_tokenizer, resolve
 
 if TYPE_CHECKING:
@@ -39,8 +39,10 @@ def facts_of_served(tokenizer: Any) -> ModelFacts:
     """What is known of a served model by its tokenizer, as `tokenization_of` takes it; nothing of a hub id."""
     if not isinstance(tokenizer, str | Path):
         return facts_of_tokenizer(tokenizer)
-    known = EMBEDDED_MODELS.get(str(tokenizer))
-    return facts_of_folder(Path(tokenizer).expanduser()) if known is None else ModelFacts(shows_tools=known.is_chat)
+    known, folder = EMBEDDED_MODELS.get(str(tokenizer)), Path(tokenizer).expanduser()
+    if known is not None:
+        return ModelFacts(shows_tools=known.is_chat)
+    return facts_of_tokenizer_folder(folder) if folder.is_dir() else ModelFacts()
 
 
 def _end_ids(source: str) -> list[int]:

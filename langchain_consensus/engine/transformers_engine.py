@@ -38,9 +38,6 @@ if TYPE_CHECKING:
 
 __all__ = ["TransformersEngine"]
 
-_MOST_WRITTEN = 256
-"""Tool calls whose text in the model's template is remembered."""
-
 
 class TransformersEngine:
     """A transformers causal language model, by name or as objects that the caller owns.
@@ -111,7 +108,6 @@ class TransformersEngine:
             limits=checked_limits(limits),
         )
         self._max_waiting = max_waiting
-        self._written: dict[tuple[str, str], str] = {}
         self.worker = Worker(max_waiting=max_waiting)
         """The threads in which async callers use this engine."""
         worker = self.worker
@@ -221,14 +217,7 @@ class TransformersEngine:
         Raises:
             InvalidInputError: If the model has no chat template, or one that knows no tools.
         """
-        # A chat model asks the same of every reply; what is asked is strangers' text, so not all of it is kept.
-        written = self._written.get((name, arguments))
-        if written is None:
-            written = self._model().texts.written_call(name, arguments)
-            if len(self._written) >= _MOST_WRITTEN:
-                self._written = {}
-            self._written[name, arguments] = written
-        return written
+        return self._model().texts.written_call(name, arguments)
 
     @property
     def limits(self) -> Limits:

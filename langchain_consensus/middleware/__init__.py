@@ -5,7 +5,7 @@ from langchain_consensus.dependencies import not_installed
 try:
     import langchain.agents.middleware as _installed  # noqa: F401
 except ImportError as error:
-    _error = not_installed("agents", "langchain")
+    _error = not_installed("agents", "langchain>=1.4")
     raise _error from error
 
 from langchain_consensus.middleware.hooks import ConsensusMiddleware

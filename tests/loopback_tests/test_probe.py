@@ -1,5 +1,7 @@
 """Servers that would return wrong scores are refused, each with a sentence of its own."""
 
+import contextlib
+
 import pytest
 
 from langchain_consensus.engine import ScoreRequest
@@ -91,6 +93,18 @@ def test_a_server_that_fails_at_everything_is_broken_and_not_without_log_probabi
         engine = connect(stub)
         with pytest.raises(EngineError, match="answered with status 500"):
             engine.check()
+
+
+@pytest.mark.parametrize("protocol", ["vllm", "sglang", "echo"])
+def test_a_server_that_fails_at_first_is_asked_again_and_no_other_dialect_taken_for_its_own(
+    tokenizer, connect, protocol
+):
+    with StubServer(tokenizer, protocol=protocol, fault=lambda number: "500" if number < 4 else None) as stub:
+        engine = connect(stub)
+        with contextlib.suppress(EngineError):  # `echo` is found at once, as no other dialect is understood there
+            engine.check()
+        engine.check()
+        assert engine.probe()[0].dialect == protocol
 
 
 def test_a_prompt_that_a_server_would_tokenise_otherwise_is_an_error_and_no_score(tokenizer, connect):

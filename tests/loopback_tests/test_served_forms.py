@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from langchain_consensus import ChatEquilibriumRanking, SamplingSettings, TransformersEngine
 from langchain_consensus.engine import JsonForm, ModelFacts
-from langchain_consensus.errors import InvalidInputError, ServerCapabilityError
+from langchain_consensus.errors import EngineError, InvalidInputError, ServerCapabilityError
 from langchain_consensus.prompts import TextPrompt
 from tests.servers.brains import HashBrain, TorchBrain
 from tests.servers.stub import StubServer
@@ -43,11 +43,7 @@ def test_what_a_masked_draw_says_of_its_log_probability_is_not_believed(stub, co
     assert all(sample.end_logprob is None for sample in samples)
 
 
-def test_a_form_may_stand_between_the_markers_of_a_call(stub, connect):
-    form = JsonForm(schema=FORM.schema, before="<eos>call ", after=" done")
-    with pytest.raises(ServerCapabilityError):
-        # `<eos>` ends a sample of this model: a form that begins with it cannot be drawn, and nobody says it was.
-        connect(stub).sample([TEXT], SamplingSettings(n=1, max_new_tokens=40, grammar=(form,)))
+def test_a_value_may_stand_between_fixed_texts(stub, connect):
     form = JsonForm(schema=FORM.schema, before="call ", after=" done")
     (sample,) = connect(stub).sample([TEXT], SamplingSettings(n=1, max_new_tokens=60, grammar=(form,))).samples[0]
     assert sample.text.startswith("call {")
@@ -77,7 +73,7 @@ def test_a_server_that_ignores_grammars_is_found_out_by_the_probe(tokenizer, con
         (report,) = engine.probe()
         assert (report.refusal, report.follows_grammars) == (None, False)
         before = len(stub.bodies)
-        with pytest.raises(InvalidInputError, match="serve the model with vLLM"):
+        with pytest.raises(InvalidInputError, match=r"update vLLM .* and without a reasoning parser, use `Transf"):
             engine.sample([TEXT], FORMED)
         assert len(stub.bodies) == before
 
@@ -137,11 +133,63 @@ def test_calls_that_a_server_cannot_show_are_refused(connect):
         assert '"name": "paint"' in connect(stub, tokenizer=tokenizer).written_call("paint", "{}")
 
 
-def test_what_is_known_of_the_model_grows_with_the_probe(stub, connect):
+@pytest.mark.parametrize("ask", ["check", "probe"])
+def test_what_is_known_of_the_model_grows_with_the_probe(stub, connect, ask):
     engine = connect(stub)
     assert engine.facts == ModelFacts(shows_tools=False)
-    engine.check()
+    getattr(engine, ask)()
     assert engine.facts == ModelFacts(shows_tools=False, context=2048, follows_grammars=True)
+
+
+def test_a_tokenizers_folder_tells_whether_the_model_shows_tools(stub, connect, tmp_path):
+    tokenizer = family_tokenizer(TEMPLATES["hermes"])
+    tokenizer.save_pretrained(tmp_path)
+    assert not (tmp_path / "config.json").exists()
+    assert connect(stub, tokenizer=str(tmp_path)).facts.shows_tools
+    assert connect(stub, tokenizer="org/name-on-the-hub").facts == ModelFacts()
+
+
+def test_a_profile_leaves_out_what_is_not_known_before_the_probe(connect):
+    tokenizer = family_tokenizer(TEMPLATES["hermes"])
+    with StubServer(tokenizer, TorchBrain(family_model())) as stub:
+        engine = connect(stub, tokenizer=tokenizer)
+        before = ChatEquilibriumRanking.from_engine(engine).profile
+        engine.check()
+        after = ChatEquilibriumRanking.from_engine(engine).profile
+    assert before["tool_calling"]
+    assert before.keys() & {"tool_choice", "structured_output", "max_input_tokens"} == set()
+    assert after["tool_choice"]
+    assert after["structured_output"]
+    assert after["max_input_tokens"] < 2048
+
+
+@pytest.mark.parametrize("fault", ["429", "garbage"])
+def test_a_server_that_is_busy_when_it_is_asked_for_a_grammar_is_not_one_without(tokenizer, connect, fault):
+    broken = []
+
+    def at_grammars(number):
+        return fault if broken and "structured_outputs" in stub.bodies[number] else None
+
+    with StubServer(tokenizer, fault=at_grammars) as stub:
+        engine = connect(stub)
+        broken.append(True)
+        if fault == "429":
+            with pytest.raises(EngineError, match="429"):
+                engine.check()
+            broken.clear()
+            engine.check()
+            assert engine.facts.follows_grammars
+        else:
+            assert not engine.probe()[0].follows_grammars
+
+
+def test_a_sample_that_an_end_token_of_the_servers_own_has_ended_is_complete(tokenizer, connect):
+    other = tokenizer.convert_tokens_to_ids("<|turn|>")
+    with StubServer(tokenizer, TorchBrain(tiny_model("llama")), ends=(other,)) as stub:
+        engine = connect(stub)
+        for sample in engine.sample([TEXT], FORMED).samples[0]:
+            assert sample.finish == "end"
+            assert json.loads(sample.text)["colour"] in COLOURS
 
 
 @pytest.mark.parametrize("family", TEMPLATES)

@@ -6,6 +6,7 @@ python -m tests.servers.measure_load --base-url http://localhost:8000/v1 --token
 Every line of the input has `question` and `choices`. Printed are wall time, requests and prompt tokens a second.
 """
 
+import secrets
 import time
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -71,8 +72,9 @@ def main(
     items = read_items(input_file).items[:limit]
     batch = [given(item.question, item.question.choices) for item in items]
     loads = []
-    for number in at_once or [1, 32]:
-        loads.append(measure(base_url, tokenizer, marked(batch, f"({number}) "), number, model=model))
+    start = secrets.token_hex(3)
+    for turn, number in enumerate(at_once or [1, 32]):
+        loads.append(measure(base_url, tokenizer, marked(batch, f"({start}.{turn}) "), number, model=model))
         print(loads[-1], flush=True)
     print(f"ratio of the last to the first: {loads[0].seconds / loads[-1].seconds:.2f}")
 

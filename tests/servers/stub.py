@@ -33,6 +33,7 @@ class StubServer:
         fault: Called with the number of each completion request from 0; what it returns happens instead of an answer:
             `429`, `500`, `reset`, `stall`, `garbage`, or `None`.
         latency: Seconds before each answer.
+        ends: Tokens that end a sample beside those that a request names.
     """
 
     def __init__(
@@ -47,8 +48,9 @@ class StubServer:
         latency=0.0,
         models=(MODEL,),
         key=None,
+        ends=(),
     ):
-        self.mind = mind or _Mind(tokenizer, brain or HashBrain(), protocol, defect)
+        self.mind = mind or _Mind(tokenizer, brain or HashBrain(), protocol, defect, ends)
         self.fault, self.latency, self.models, self.key = fault or (lambda number: None), latency, models, key
         self.lock = threading.Lock()
         self.bodies, self.outcomes, self._answered = [], Counter(), Counter()
@@ -206,14 +208,15 @@ class _Mind:
     - `truncates`: the last 200 tokens are read;
     - `contrary`: greedy sampling takes the tenth best token; `one_draw`: `n` is ignored;
     - `heated`: draws carry log-probabilities after temperature and truncation;
-    - `free`: grammars are ignored; `lax`: only the first one that is asked for is followed;
+    - `free`: grammars are ignored; `lax`: the first one is followed instead of all others;
     - `coarse_next`: next-token log-probabilities are renormalised over those returned.
     """
 
-    def __init__(self, tokenizer, brain, protocol, defect):
+    def __init__(self, tokenizer, brain, protocol, defect, ends):
         self.tokenizer, self.brain, self.protocol, self.defect = tokenizer, brain, protocol, defect
+        self.ends = set(ends)
         self.calls = 0
-        self.grammars = set()
+        self.grammars = []
 
     def answer(self, path, body):
         self.calls += 1
@@ -281,7 +284,7 @@ class _Mind:
         return values
 
     def _draw(self, ids, body, seed):
-        end_ids = {self.tokenizer.eos_token_id, *body.get("stop_token_ids", [])}
+        end_ids = {self.tokenizer.eos_token_id, *self.ends, *body.get("stop_token_ids", [])}
         drawn, rows = sampled(self.brain, ids, body, np.random.default_rng(seed), end_ids, self._matcher(body, end_ids))
         if self.defect == "contrary" and body.get("temperature") == 0:
             rows = [self.brain.rows(ids, len(ids) - 1)[0]]
@@ -294,11 +297,11 @@ class _Mind:
 
     def _matcher(self, body, end_ids):
         grammar = body.get("structured_outputs", {}).get("grammar")
-        self.grammars |= {grammar} if grammar else set()
         if not grammar or self.protocol != "vllm" or self.defect == "free":
             return None
-        if self.defect == "lax" and len(self.grammars) > 1:
-            return None
+        self.grammars.append(grammar)
+        if self.defect == "lax":
+            grammar = self.grammars[0]
         tokens = from_tokenizer(self.tokenizer, n_vocab=self.brain.rows([0]).shape[1], eos_token=sorted(end_ids))
         return LLMatcher(tokens, LLMatcher.grammar_from_lark(grammar))
 
@@ -310,7 +313,7 @@ class _Mind:
         return logprobs
 
     def _ended(self, drawn, body):
-        ended = drawn[-1] in {self.tokenizer.eos_token_id, *body.get("stop_token_ids", [])}
+        ended = drawn[-1] in {self.tokenizer.eos_token_id, *self.ends, *body.get("stop_token_ids", [])}
         text = self.tokenizer.decode(drawn[:-1] if ended else drawn)
         for stop in body.get("stop") or []:
             if stop in text:

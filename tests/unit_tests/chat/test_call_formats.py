@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from langchain_consensus.chat.answer_forms import call_forms
 from langchain_consensus.chat.call_formats import CallFormat
-from langchain_consensus.engine import FakeEngine, SamplingSettings, ScoreRequest, TransformersEngine
+from langchain_consensus.engine import FakeEngine, SamplingSettings, ScoreRequest, TransformersEngine, tokenization
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.prompts import ChatPrompt, Message, ToolCall
 from tests.unit_tests.engine.chat_families import TEMPLATES, UNKNOWN, family_model, family_tokenizer, tool_schema
@@ -35,15 +35,15 @@ def written(family, name, **arguments):
 
 def test_a_call_is_written_once_and_not_all_calls_of_strangers_are_remembered(monkeypatch):
     engine = TransformersEngine.from_model(family_model(), family_tokenizer(TEMPLATES["hermes"]))
-    texts, asked = engine._model().texts, []
-    plain = texts.written_call
-    monkeypatch.setattr(texts, "written_call", lambda *call: asked.append(call) or plain(*call))
+    tokens, asked = engine._model().tokens, []
+    plain = tokenization.written_call
+    monkeypatch.setattr(tokenization, "written_call", lambda *call, **ends: asked.append(call) or plain(*call, **ends))
     for _ in range(3):
         assert '{"a": 1}' in engine.written_call("add", '{"a": 1}')
     assert len(asked) == 1
     for number in range(600):
         assert f'"a": {number}' in engine.written_call("add", json.dumps({"a": number}))
-    assert len(engine._written) <= 256
+    assert len(tokens._written) <= 256
 
 
 def test_the_forms_are_those_of_the_families():
