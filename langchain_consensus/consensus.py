@@ -2,10 +2,9 @@
 
     question -> candidates -> views -> game -> solution -> ranking
 
-Each arrow is one module, and each step has one that does it as the options ask: `candidates` and `drawing`, `views` and
-`viewing`, `calibration.anchors` (what the game starts from, then `game`), `ranking`. The LangChain surfaces call `ask`
-or `rank` and translate. On request a lone candidate is compared with `rivals`; of a model that can only be sampled the
-ranking says how far its lead may be off (`uncertainty`).
+Each step has one module that does it as the options ask: `drawing` (by `draws`), `viewing` (by `views`),
+`calibration.anchors` (what the game starts from, then `game`) and `ordering` (by `ranking`). The LangChain surfaces
+call `ask` or `rank` and translate. On request a lone candidate is compared with `rivals`.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from langchain_consensus import drawing as step_1
-from langchain_consensus import ranking as step_4
+from langchain_consensus import ordering as step_4
 from langchain_consensus import viewing as step_2
 from langchain_consensus.calibration import anchors as step_3
 from langchain_consensus.engine.deadline import current_call
@@ -22,7 +21,6 @@ from langchain_consensus.engine.limits import limits_of
 from langchain_consensus.observation import Step, watched
 from langchain_consensus.options import PipelineOptions
 from langchain_consensus.rivals import with_rivals
-from langchain_consensus.uncertainty import with_lead_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,29 +55,15 @@ class Consensus(PipelineOptions):
         """Ranks candidates, drawn or given; one call of the engine and one of the solver for the whole batch."""
         if not batch:
             return []
-        self._check_limits(batch)
+        self._check_call(batch)
         batch = with_rivals(self, batch)
         views = step_2.viewed(self, batch)
-        wording, sizes = self.used_wording(), tuple(len(one.items) for one in batch)
+        sizes = tuple(len(one.items) for one in batch)
         with watched(self.observer, Step(name="solving", questions=len(batch), candidates=sizes)):
-            solved = step_3.solved(batch, views, solver=self.solver, anchors=self.anchors, profile=self.calibration)
-            rankings = [
-                step_4.ranked(
-                    one,
-                    view,
-                    game.solution,
-                    rule=self.rule,
-                    wording=wording,
-                    model=self.engine.name,
-                    calibrated=game.calibrated,
-                    profile=self.calibration,
-                )
-                for one, view, game in zip(batch, views, solved, strict=True)
-            ]
-            decided = [step_4.decided(ranking, rivals=self.rivals) for ranking in rankings]
-            return with_lead_errors(decided, batch, views, self.solver)
+            games = step_3.solved(batch, views, solver=self.solver, anchors=self.anchors, profile=self.calibration)
+            return step_4.ordered(self, batch, views, games)
 
-    def _check_limits(self, batch: Sequence[Candidates]) -> None:
+    def _check_call(self, batch: Sequence[Candidates]) -> None:
         current_call().check()
         most = max(sum(item.draws for item in one.items) for one in batch)
         for engine in (self.engine, *(judge.engine for judge in self.judges)):

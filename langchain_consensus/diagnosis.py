@@ -23,6 +23,7 @@ __all__ = [
     "LEAST_SPREAD",
     "LEAST_WEIGHT",
     "Worded",
+    "spread",
     "warnings_of",
     "warnings_of_documents",
 ]
@@ -82,9 +83,9 @@ def warnings_of(candidates: Candidates, views: Views, wording: Worded) -> tuple[
     if len(candidates.items) == 1:
         said.append("There is one distinct answer, so the game says nothing; `confidence` is the judge's raw verdict.")
         return tuple(said)
-    if _spread(views.verdict_logodds) < LEAST_SPREAD:
+    if spread(views.verdict_logodds) < LEAST_SPREAD:
         said.append("The judge hardly tells the candidates apart; the discriminator's view is uninformative here.")
-    if _spread(views.contrast) < LEAST_SPREAD:
+    if spread(views.contrast) < LEAST_SPREAD:
         said.append(
             "Asking for an incorrect answer hardly changes the generator; its normalised view is uninformative."
         )
@@ -110,7 +111,8 @@ def _of_judges(views: Views) -> list[str]:
     return said
 
 
-def _spread(values: NDArray[np.float64]) -> float:
+def spread(values: NDArray[np.float64]) -> float:
+    """The largest less the smallest of some numbers; 0 where all are the same infinity."""
     low, high = float(values.min()), float(values.max())
     return 0.0 if low == high else high - low
 
@@ -128,8 +130,8 @@ def warnings_of_documents(views: Views, wording: Worded) -> tuple[str, ...]:
     if views.verdict_logodds.size == 1:
         said.append("There is one document, so the game says nothing; its score is the judge's raw verdict.")
         return tuple(said)
-    if _spread(views.verdict_logodds) < LEAST_SPREAD:
+    if spread(views.verdict_logodds) < LEAST_SPREAD:
         said.append("The judge hardly tells the documents apart; the discriminator's view is uninformative here.")
-    if _spread(views.contrast) < LEAST_SPREAD:
+    if spread(views.contrast) < LEAST_SPREAD:
         said.append("The query is about as probable after every document; the generator's view is uninformative here.")
     return tuple(said)

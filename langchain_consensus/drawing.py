@@ -49,6 +49,8 @@ def ranked_in_rounds(
 ) -> list[Ranking]:
     """The rankings of questions that are drawn for in rounds, each for as long as it needs.
 
+    Whether a question needs more draws is seen from its ranking, so all steps run here, in turns.
+
     Raises:
         LimitExceededError: If the draws of all rounds and `rivals` are more candidates than the engine's limit.
     """

@@ -89,8 +89,6 @@ def grounded_qa(
 class GroundedAnswering(SamplingFields, BatchedRunnable[Mapping[str, Any], GroundedAnswer]):
     """`grounded_qa` after the retriever: `{"question": ..., "documents": [...]}` in, a `GroundedAnswer` out."""
 
-    model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid", use_attribute_docstrings=True)
-
     reranker: ConsensusReranker | None = None
     """Which documents are used; `None` is a `ConsensusReranker` on the same engine with its defaults."""
     min_support: float = Field(default=0.5, ge=0, le=1)

@@ -1,4 +1,4 @@
-"""Step 5, for sampled views: rankings -> the same with the error of their leads.
+"""Step 4, for sampled views: rankings -> the same with the error of their leads.
 
 Exact views have none. Sampled ones would have come out differently in another run: that run is imitated, its counts
 drawn from the smoothed probabilities of this one (a parametric bootstrap), its game solved, its candidates scored. How

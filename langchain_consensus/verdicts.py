@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["Verdicts", "mixed", "normalised"]
+__all__ = ["Verdicts", "log_odds", "mixed", "normalised"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False)
@@ -41,6 +41,12 @@ def normalised(verdict_logprobs: FloatArray) -> FloatArray:
     """Log P(v) from the log-probabilities `[..., V, N]` of the verdict words; both stay -inf where neither has any."""
     mass = np.logaddexp.reduce(verdict_logprobs, axis=-2, keepdims=True)
     return verdict_logprobs - np.where(mass > -np.inf, mass, 0.0)
+
+
+def log_odds(values: FloatArray) -> FloatArray:
+    """Correct minus incorrect of two rows of log-probabilities, `[V, ...]` to `[...]`; 0 where both are -inf."""
+    incorrect, correct = values
+    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
 
 
 def mixed(judges: Sequence[Verdicts]) -> FloatArray:

@@ -18,7 +18,7 @@ import numpy as np
 from langchain_consensus.engine.base import ScoreRequest, Usage
 from langchain_consensus.errors import ContextWindowError, NonFiniteScoreError
 from langchain_consensus.game import Correctness
-from langchain_consensus.verdicts import normalised
+from langchain_consensus.verdicts import log_odds, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -73,18 +73,12 @@ class Views:
     @property
     def verdict_logodds(self) -> FloatArray:
         """`[N]` log P(correct) - log P(incorrect) of the raw verdict."""
-        return _difference(self.discriminator)
+        return log_odds(self.discriminator)
 
     @property
     def contrast(self) -> FloatArray:
         """`[N]` how much more the generator scores the candidate when asked for the correct answer."""
-        return _difference(self.generator)
-
-
-def _difference(values: FloatArray) -> FloatArray:
-    """Correct minus incorrect, `[V, N]` to `[N]`; 0 where both are -inf."""
-    incorrect, correct = values
-    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
+        return log_odds(self.generator)
 
 
 def scored(engine: Engine, wording: Wording, batch: Sequence[Candidates]) -> list[Views]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -34,7 +34,7 @@ class Scope:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Trial:
-    """A peer on the calibration's subset at one batch size; a size of 0 says that none fits the memory."""
+    """A peer on the calibration's subset at one batch size."""
 
     kind: ClassVar[str] = "trial"
     workload: str
@@ -98,7 +98,7 @@ class Timing:
     scores: str = ""
     difference: float | None = None
     session: str = ""
-    load: float | None = field(default=None)
+    load: float | None = None
 
 
 Entry = Scope | Trial | Speed | Check | Timing

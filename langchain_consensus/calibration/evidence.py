@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from langchain_consensus.verdicts import log_odds
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -84,9 +86,7 @@ def evidence_of(*, generator: FloatArray, verdict_logprobs: FloatArray, draws: F
 
 
 def _difference(values: FloatArray) -> FloatArray:
-    incorrect, correct = values
-    raw = np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect)
-    return np.asarray(np.clip(raw, -_FAR, _FAR))
+    return np.asarray(np.clip(log_odds(values), -_FAR, _FAR))
 
 
 def _finite(values: FloatArray) -> FloatArray:

@@ -9,7 +9,7 @@ most one of them knows anything; then the generator's score is left, which asks 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -127,10 +127,6 @@ class InformedAnchors:
         shown = moments(evidence)
         speaks = self._speaks(shown) * (shown.spreads > 0)
         return float(self._trust(self._agreement(shown, self._proportions(shown, speaks))) * speaks[Feature.VERDICT])
-
-    def without(self, **terms: bool) -> InformedAnchors:
-        """The rule with some terms off, for ablations."""
-        return replace(self, **terms)  # type: ignore[arg-type]
 
     def _trust(self, agreed: float) -> float:
         """0 to 1: what is left of the judge and the contrast where the agreement is below 0.2."""

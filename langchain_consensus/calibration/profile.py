@@ -42,7 +42,7 @@ class _Plain(BaseModel):
 
 
 class PerView(_Plain):
-    """A number for each view; see `calibration.Feature`."""
+    """A number for each view; see `calibration.evidence.Feature`."""
 
     score: float
     contrast: float
@@ -120,7 +120,7 @@ class Profile(_Plain):
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def used_weights(self) -> Weights:
-        """The weights, for `calibration.played`."""
+        """The weights, for `calibration.play.played`."""
         return Weights(
             scales=self.scales.array(),
             weights=self.weights.array(),

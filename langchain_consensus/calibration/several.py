@@ -21,15 +21,11 @@ from langchain_consensus.views import normalised
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from numpy.typing import NDArray
-
     from langchain_consensus.calibration.anchors import AnchorChoice
     from langchain_consensus.calibration.evidence import Evidence
     from langchain_consensus.candidates import Candidates
     from langchain_consensus.game import Solution, Solver
     from langchain_consensus.views import Views
-
-    FloatArray = NDArray[np.float64]
 
 __all__ = ["evidence_with", "solved_by_several"]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from langchain_consensus.engine.grammar import JsonForm
 from langchain_consensus.errors import InvalidInputError
@@ -31,6 +31,7 @@ _MEANT = re.compile(r'\{\s*"name"\s*:')
 """How an answer begins that is meant as a call where calls have no markers."""
 
 
+@runtime_checkable
 class WritesCalls(Protocol):
     """An engine that knows how its model writes a tool call."""
 
@@ -186,11 +187,10 @@ def writer_of_calls(engine: object) -> Callable[[str, str], str]:
     Raises:
         InvalidInputError: If it has none.
     """
-    write: Callable[[str, str], str] | None = getattr(engine, "written_call", None)
-    if not callable(write):
+    if not isinstance(engine, WritesCalls):
         msg = f"The engine {engine!r} has no `written_call`: how its model writes a tool call is not known."
         raise InvalidInputError(msg)
-    return write
+    return engine.written_call
 
 
 def _json_at(text: str, start: int) -> tuple[Any, int]:

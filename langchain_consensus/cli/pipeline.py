@@ -35,7 +35,7 @@ _RECEIVED.maxlevel = 2
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunSettings:
-    """The options that `ask` and `rank` share, as they were given; see `options`."""
+    """The options that commands with a ranking share, as they were given; see `options`."""
 
     model: engines.ModelSettings
     wording: str

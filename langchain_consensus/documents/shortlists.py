@@ -51,7 +51,7 @@ def shortlist(
         documents: At least one, as `check_search` allows.
         most_tokens: Longest passage; see `passages.split`.
         count: How many tokens a text has.
-        prior: As in `retriever_prior.standardised`, or `None` for none.
+        prior: As in `prior.standardised`, or `None` for none.
 
     Raises:
         InvalidInputError: A document lacks the prior's score.

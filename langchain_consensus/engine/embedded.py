@@ -8,7 +8,6 @@ against the SHA-256 that is written down here, converted once (`gguf`) and kept 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -20,11 +19,12 @@ from langchain_consensus.engine.embedded_parts import (
     require_parts,
 )
 from langchain_consensus.engine.gguf import convert_file, facts_of
-from langchain_consensus.engine.model_cache import CACHE_FORMAT, build_once, default_cache_dir, find_damage
+from langchain_consensus.engine.model_cache import CACHE_FORMAT, build_once, cache_folder, find_damage
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from pathlib import Path
 
 __all__ = [
     "DEFAULT_EMBEDDED_MODEL",
@@ -161,5 +161,4 @@ def _model_named(name: str) -> EmbeddedModel:
 
 
 def _folder_of(model: EmbeddedModel, cache_dir: str | Path | None) -> Path:
-    cache = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser().resolve()
-    return cache / f"{model.name}-{model.sha256[:12]}-v{CACHE_FORMAT}"
+    return cache_folder(cache_dir) / f"{model.name}-{model.sha256[:12]}-v{CACHE_FORMAT}"

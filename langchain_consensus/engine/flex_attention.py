@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn.attention.flex_attention import BlockMask, flex_attention
 
-from langchain_consensus.engine.attention import Attending, AttentionStrategy, MaskedAttention
+from langchain_consensus.engine.attention import Attending, MaskedAttention
 from langchain_consensus.engine.block_table import BLOCK, BlockTable, KeyOrder
 from langchain_consensus.engine.sight import PackedLayout
 
@@ -37,18 +37,16 @@ class FlexAttention:
         self,
         *,
         kernel: Callable[..., torch.Tensor] | None = None,
-        otherwise: AttentionStrategy | None = None,
         least: int = _LEAST,
     ) -> None:
         """Compiles nothing yet.
 
         Args:
             kernel: Called as `flex_attention` is; by default that, compiled on first use.
-            otherwise: For short packs and for forwards that are no packs.
             least: The fewest nodes of a pack that goes through the kernel.
         """
         self._kernel = kernel
-        self._otherwise = otherwise or MaskedAttention()
+        self._otherwise = MaskedAttention()  # for short packs, and for forwards that are no packs
         self._least = least
 
     def attending(self, sight: Sight, *, device: torch.device, dtype: torch.dtype) -> Attending:

@@ -18,7 +18,8 @@ import time
 from importlib.metadata import version
 from pathlib import Path
 
-from langchain_consensus.engine.model_cache import CACHE_FORMAT, build_once, default_cache_dir, requires
+from langchain_consensus.dependencies import require
+from langchain_consensus.engine.model_cache import CACHE_FORMAT, build_once, cache_folder
 from langchain_consensus.errors import InvalidInputError, ModelLoadError
 from langchain_consensus.files import write_whole
 
@@ -47,7 +48,7 @@ def convert_gguf(path: str | Path, *, cache_dir: str | Path | None = None) -> Pa
     if not file.is_file() or not _is_gguf(file):
         msg = f"`path` = {str(path)!r} is not a GGUF file. Pass the path of one file that starts with the bytes GGUF."
         raise InvalidInputError(msg)
-    cache = default_cache_dir() if cache_dir is None else Path(cache_dir).expanduser().resolve()
+    cache = cache_folder(cache_dir)
     digest = _remembered_digest(file, cache)
 
     def build(workspace: Path) -> dict[str, object]:
@@ -70,7 +71,7 @@ def convert_file(source: Path, target: Path, *, what: str) -> None:
         MissingDependencyError: torch, transformers or gguf is not installed.
         ModelLoadError: The process failed or was killed.
     """
-    requires("torch", "transformers", "accelerate", "gguf", install='"langchain-consensus[local]"')
+    require("local", "torch", "transformers", "accelerate", "gguf")
     _logger.info("Converting %s for transformers, once; this takes a minute for a model of two billion weights.", what)
     started = time.monotonic()
     with tempfile.TemporaryFile() as log:

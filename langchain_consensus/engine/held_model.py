@@ -115,9 +115,9 @@ class HeldModel:
         if self.owned is not None:
             return None
         from langchain_consensus.engine.check_memory import CheckMemory
-        from langchain_consensus.engine.model_cache import default_cache_dir
+        from langchain_consensus.engine.model_cache import cache_folder
 
-        return CheckMemory((self.options.cache_dir or default_cache_dir()) / "self-checks")
+        return CheckMemory(cache_folder(self.options.cache_dir) / "self-checks")
 
 
 @contextmanager

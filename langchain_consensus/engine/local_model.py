@@ -169,13 +169,11 @@ class LocalModel:
         grammar = self._grammar(settings.grammar)
         with torch.inference_mode():
             if self.network is None:
-                forks = [
+                plain = [
                     self._draw_plain(ids[i], settings, i, sum(seeds[i]) + settings.first, grammar, sharing)
                     for i in range(len(ids))
                 ]
-                return forks, Usage(
-                    computed_tokens=sum(map(len, ids)), forwards=settings.max_new_tokens, head_rows=len(ids)
-                )
+                return [forks for forks, _ in plain], sum((cost for _, cost in plain), Usage())
             start = prefill(
                 self.network,
                 ids,
@@ -208,7 +206,7 @@ class LocalModel:
         seed: int,
         grammar: TokenGrammar | None,
         sharing: Sharing,
-    ) -> list[Fork]:
+    ) -> tuple[list[Fork], Usage]:
         return draw_plain(
             self.model,
             self.tokens.tokenizer,

@@ -8,7 +8,6 @@ model makes a second process wait for the first. This module knows nothing of GG
 from __future__ import annotations
 
 import errno
-import importlib.util
 import json
 import logging
 import os
@@ -17,12 +16,13 @@ import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from langchain_consensus.errors import MissingDependencyError, ModelLoadError
+from langchain_consensus.dependencies import require
+from langchain_consensus.errors import ModelLoadError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["CACHE_FORMAT", "build_once", "default_cache_dir", "find_damage", "requires"]
+__all__ = ["CACHE_FORMAT", "build_once", "cache_folder", "default_cache_dir", "find_damage"]
 
 CACHE_FORMAT = 1
 """Raised whenever the layout of a converted folder changes; part of its name."""
@@ -32,25 +32,14 @@ _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _logger = logging.getLogger(__name__)
 
 
-def requires(*modules: str, install: str = '"langchain-consensus[local]"') -> None:
-    """Check that modules can be imported, without importing them.
-
-    Args:
-        modules: Top-level names.
-        install: What to give to `pip install` for them.
-
-    Raises:
-        MissingDependencyError: Some cannot; the message holds the pip command.
-    """
-    missing = [module for module in modules if importlib.util.find_spec(module) is None]
-    if missing:
-        msg = f"{', '.join(missing)} cannot be imported. Run `pip install {install}`."
-        raise MissingDependencyError(msg)
+def cache_folder(chosen: str | Path | None) -> Path:
+    """Where converted models are kept: the folder that was chosen, `~` being the user's own, or the default."""
+    return default_cache_dir() if chosen is None else Path(chosen).expanduser().resolve()
 
 
 def default_cache_dir() -> Path:
     """The user's cache folder for converted models, for example `~/.cache/langchain-consensus/models`."""
-    requires("platformdirs")
+    require("local", "platformdirs")
     from platformdirs import user_cache_path
 
     return user_cache_path("langchain-consensus") / "models"
@@ -100,7 +89,7 @@ def build_once(folder: Path, build: Callable[[Path], Mapping[str, object]], *, b
     damage = find_damage(folder)
     if not damage:
         return folder
-    requires("filelock")
+    require("local", "filelock")
     from filelock import FileLock
 
     try:

@@ -1,4 +1,4 @@
-"""A causal language model as two functions: hidden states over a trunk, and log-probabilities at chosen rows.
+"""A causal language model as two functions: hidden states over a trunk, and logits at chosen rows.
 
 Token ids, positions and visibility come in as NumPy; tensors stay inside `engine/`. The module knows no tokenizer, no
 prompts and no plan.

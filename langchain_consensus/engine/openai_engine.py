@@ -19,6 +19,7 @@ from langchain_consensus.engine.openai_arguments import check_seconds, server_ad
 from langchain_consensus.engine.openai_loop import LoopThread
 from langchain_consensus.engine.openai_tokenizer import facts_of_served, require_openai, tokenization_of
 from langchain_consensus.engine.sampler import check_counts
+from langchain_consensus.engine.written_calls import WrittenCalls
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class OpenAICompatibleEngine:
             trust_remote_code=trust_remote_code, cache_dir=None if cache_dir is None else Path(cache_dir)
         )
         self._tokens: Tokenization | None = None
+        self._written = WrittenCalls()
         self._model: ServedModel | None = None
         self._servers: Servers | None = None
         self._lock = threading.RLock()
@@ -156,9 +158,7 @@ class OpenAICompatibleEngine:
             InvalidInputError: If the model has no chat template, or one that knows no tools; or if the server leaves
                 out of its samples what marks a call.
         """
-        model = self._served()
-        with self._lock:
-            return model.written_call(name, arguments)
+        return self._written.text(name, arguments, self._write_call)
 
     def score(self, requests: Sequence[ScoreRequest]) -> ScoreResult:
         """Exact log-probabilities of every continuation; equal strings are sent once.
@@ -238,6 +238,11 @@ class OpenAICompatibleEngine:
             result = model.samples(plan, drawn, usage)
         plan.forms.check(sample for group in result.samples for sample in group)
         return result
+
+    def _write_call(self, name: str, arguments: str) -> str:
+        model = self._served()
+        with self._lock:
+            return model.written_call(name, arguments)
 
     def _served(self) -> ServedModel:
         with self._lock:

@@ -33,10 +33,7 @@ if TYPE_CHECKING:
     from langchain_consensus.engine.openai_protocol import Dialect
     from langchain_consensus.engine.tokenization import Tokenization
 
-__all__ = ["DIALECTS", "ProbeCheck", "ProbeReport", "probe"]
-
-DIALECTS = ("auto", "vllm", "sglang", "echo")
-"""How a server may be asked; `auto` finds out."""
+__all__ = ["ProbeCheck", "ProbeReport", "probe"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -104,7 +101,7 @@ async def probe(
         url: Its base URL, for messages.
         model: The model's name on it; `None` takes the only one.
         tokens: The tokenizer that will be used.
-        dialect: One of `DIALECTS`.
+        dialect: `vllm`, `sglang`, `echo`, or `auto`, which finds out.
 
     Returns:
         How to ask it (`None` if it is refused), and what was found.

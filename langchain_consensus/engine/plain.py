@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from transformers.generation.logits_process import LogitsProcessor, LogitsProcessorList
 
+from langchain_consensus.engine.base import Usage
 from langchain_consensus.engine.masking import GrammarProcessor
 from langchain_consensus.engine.sampling import Fork
 from langchain_consensus.engine.sound import nonfinite
@@ -76,10 +77,10 @@ def draw_plain(
     end_ids: frozenset[int],
     grammar: TokenGrammar | None = None,
     before: Callable[[], object] = tuple,
-) -> list[Fork]:
-    """`settings.n` forks of one prompt by `model.generate`; torch's global random state is put back afterwards.
+) -> tuple[list[Fork], Usage]:
+    """`settings.n` forks of one prompt by `model.generate`, and what they cost.
 
-    `before` is called before each forward.
+    `before` is called before each forward. torch's global random state is put back afterwards.
     """
     device = model.get_input_embeddings().weight.device
     ids = torch.tensor([list(prompt)], device=device)
@@ -112,14 +113,22 @@ def draw_plain(
             **(sampling if settings.temperature else {"do_sample": False}),
         )
     logprobs = torch.stack([torch.log_softmax(step.float(), dim=-1) for step in output.logits], dim=1)
+    steps, rows = len(output.logits), len(output.sequences)
+    cost = Usage(computed_tokens=rows * (len(prompt) + steps - 1), head_rows=rows * steps, forwards=steps)
+    forks = _forks_of(output.sequences[:, len(prompt) :], logprobs, index=index, end_ids=end_ids)
+    return (forks if settings.temperature else forks * settings.n), cost
+
+
+def _forks_of(drawn_ids: torch.Tensor, logprobs: torch.Tensor, *, index: int, end_ids: frozenset[int]) -> list[Fork]:
+    """A fork for each of `[rows, steps]` drawn ids, up to its end token; `logprobs` is `[rows, steps, V]`."""
     forks = []
-    for row, sequence in enumerate(output.sequences[:, len(prompt) :]):
+    for row, sequence in enumerate(drawn_ids):
         drawn = sequence.tolist()
         ends = [position for position, token in enumerate(drawn) if token in end_ids]
         drawn = drawn[: ends[0] + 1] if ends else drawn
         steps = [float(logprobs[row, position, token]) for position, token in enumerate(drawn)]
         forks.append(Fork(prompt=index, ids=drawn, logprobs=steps, done=True))
-    return forks if settings.temperature else forks * settings.n
+    return forks
 
 
 class _Asking(LogitsProcessor):

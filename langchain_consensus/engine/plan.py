@@ -54,15 +54,11 @@ class Plan:
 
     Attributes:
         steps: The forwards.
-        strings: Strings asked about.
-        string_tokens: Tokens of all strings, each in full.
         computed_tokens: Distinct tokens that go through the network: the size of the forest, less what is restored.
         head_rows: Distinct positions at which the vocabulary projection runs.
     """
 
     steps: tuple[Step, ...]
-    strings: int
-    string_tokens: int
     computed_tokens: int
     head_rows: int
 
@@ -84,11 +80,8 @@ def make_plan(forest: Forest, *, token_budget: int, restored: Mapping[int, int] 
         first = len(planner.steps)
         planner.branches(_children(forest, root + length, int(forest.subtree_end[root])), base=length, lead=none)
         planner.steps[first] = replace(planner.steps[first], restored=root)
-    lengths = [int(forest.depth[end]) + 2 for end in forest.paths_end]
     return Plan(
         steps=tuple(planner.steps),
-        strings=len(lengths),
-        string_tokens=sum(lengths),
         computed_tokens=len(forest) - sum(restored.values()),
         head_rows=len(forest.needed()),
     )

@@ -87,9 +87,8 @@ class PrefixCache:
 
         Only an unbranched beginning counts, up to the first node whose output a score needs: outputs are not kept.
         """
-        found = {}
+        found, needed = {}, forest.needed()
         for root, beginning in beginnings(forest).items():
-            needed = forest.needed()
             first = (
                 needed[np.searchsorted(needed, root)] if len(needed) and needed[-1] >= root else root + len(beginning)
             )

@@ -85,6 +85,7 @@ def draw(
     _extend(everyone, start.logits, settings, end_ids, finished, rows=[p for _, p, _ in everyone])
     sequence = _Sequence(network, start, forks)
     computed = passes = 0
+    numbers = {id(fork): u for fork, _, u in everyone}
     while any(not fork.done for fork, _, _ in everyone):
         for fork in (fork for prompt in leaving() for fork in forks[prompt]):
             fork.done = True
@@ -92,8 +93,7 @@ def draw(
             break
         logits, order = sequence.advance()
         computed, passes = computed + len(order), passes + 1
-        drawn = {id(fork): u for fork, _, u in everyone}
-        entries = [(fork, fork.prompt, drawn[id(fork)]) for fork in order]
+        entries = [(fork, fork.prompt, numbers[id(fork)]) for fork in order]
         _extend(entries, logits, settings, end_ids, finished, rows=range(len(entries)))
     return forks, computed, passes
 

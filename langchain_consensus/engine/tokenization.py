@@ -31,9 +31,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Tokenization"]
 
-_MOST_WRITTEN = 256
-"""Tool calls whose text in the model's template is remembered."""
-
 
 class Tokenization:
     """Renders and tokenises for one model; the tokenizer's settings are left as they were found."""
@@ -47,7 +44,6 @@ class Tokenization:
                 token is added.
         """
         self.tokenizer = tokenizer
-        self._written: dict[tuple[str, str], str] = {}
         own = tokenizer.eos_token_id
         self.end_ids = frozenset((*end_ids, own) if own is not None else end_ids)
         self._special = SpecialNames(tokenizer.get_added_vocab())
@@ -117,15 +113,8 @@ class Tokenization:
 
     def written_call(self, name: str, arguments: str) -> str:
         """What the chat template writes where the assistant calls a tool; see `call_rendering`."""
-        # A chat model asks the same of every reply; what is asked is strangers' text, so not all of it is kept.
-        written = self._written.get((name, arguments))
-        if written is None:
-            ends = self.tokenizer.convert_ids_to_tokens(sorted(self.end_ids))
-            written = written_call(self._render, name, arguments, ends=ends)
-            if len(self._written) >= _MOST_WRITTEN:
-                self._written = {}
-            self._written[name, arguments] = written
-        return written
+        ends = self.tokenizer.convert_ids_to_tokens(sorted(self.end_ids))
+        return written_call(self._render, name, arguments, ends=ends)
 
     def _call_markers(self, control: Mapping[str, int]) -> frozenset[int]:
         """The special tokens that the template writes in a tool call."""

@@ -20,6 +20,7 @@ from langchain_consensus.engine.loading import LoadOptions
 from langchain_consensus.engine.recipe import check_arguments, recipe_of
 from langchain_consensus.engine.sharing import DrawJob, drawn_together, scored_together
 from langchain_consensus.engine.worker import Worker
+from langchain_consensus.engine.written_calls import WrittenCalls
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -108,6 +109,7 @@ class TransformersEngine:
             limits=checked_limits(limits),
         )
         self._max_waiting = max_waiting
+        self._written = WrittenCalls()
         self.worker = Worker(max_waiting=max_waiting)
         """The threads in which async callers use this engine."""
         worker = self.worker
@@ -217,7 +219,7 @@ class TransformersEngine:
         Raises:
             InvalidInputError: If the model has no chat template, or one that knows no tools.
         """
-        return self._model().texts.written_call(name, arguments)
+        return self._written.text(name, arguments, lambda *call: self._model().texts.written_call(*call))
 
     @property
     def limits(self) -> Limits:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, cast
 import numpy as np
 
 from langchain_consensus.game import Correctness
+from langchain_consensus.verdicts import log_odds, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -57,8 +58,7 @@ class Answers:
     @property
     def discriminator(self) -> FloatArray:
         """`[V, K]` log P(v given item, answer): the two words' probabilities, normalised; -inf where both are."""
-        mass = np.logaddexp.reduce(self.words, axis=0)
-        return np.asarray(self.words - np.where(mass > -np.inf, mass, 0.0))
+        return normalised(self.words)
 
     @property
     def verdict(self) -> FloatArray:
@@ -127,6 +127,4 @@ def _merged(
 
 def _probability(words: FloatArray) -> FloatArray:
     """P(correct) by the two words alone, `[V, ...]` to `[...]`; 1/2 where neither has any probability."""
-    incorrect, correct = words
-    logodds = np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect)
-    return np.asarray(0.5 + 0.5 * np.tanh(logodds / 2))
+    return np.asarray(0.5 + 0.5 * np.tanh(log_odds(words) / 2))

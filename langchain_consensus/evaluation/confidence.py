@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["Bin", "ConfidenceQuality", "confidence_quality", "risk_at_coverage"]
+__all__ = ["Bin", "ConfidenceQuality", "confidence_quality"]
 
 _BINS = 10
 _LEAST_IN_BIN = 10
@@ -72,14 +72,9 @@ def confidence_quality(confidence: FloatArray, right: NDArray[np.bool_]) -> Conf
         brier=float(brier_score_loss(right, confidence, pos_label=True)),
         auroc=float(roc_auc_score(right, confidence)) if both else None,
         aurc=float(curve.mean()),
-        risk=tuple((share, risk_at_coverage(confidence, right, share)) for share in _COVERAGES),
+        risk=tuple((share, float(curve[max(round(share * len(right)), 1) - 1])) for share in _COVERAGES),
         bins=bins,
     )
-
-
-def risk_at_coverage(confidence: FloatArray, right: NDArray[np.bool_], coverage: float) -> float:
-    """The error rate of the most confident share `coverage` of the items, at least one of them."""
-    return float(_risks(confidence, right)[max(round(coverage * len(right)), 1) - 1])
 
 
 def _risks(confidence: FloatArray, right: NDArray[np.bool_]) -> FloatArray:

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from langchain_consensus.evaluation.classes import Answers, Length
     from langchain_consensus.evaluation.stored import StoredRun
 
-    FloatArray = NDArray[np.float64]
-
 __all__ = ["ABLATIONS", "LearnedSummary", "RiskTrial", "learned"]
 
 _LABELS = 100

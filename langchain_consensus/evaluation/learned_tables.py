@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from langchain_consensus.evaluation import markdown
 from langchain_consensus.evaluation.learned import ABLATIONS
+from langchain_consensus.evaluation.markdown import difference
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from langchain_consensus.evaluation.comparison import Difference
     from langchain_consensus.evaluation.learned import LearnedSummary
 
 __all__ = ["learned_tables"]
@@ -39,36 +40,38 @@ def _accuracies(found: Sequence[LearnedSummary], names: Sequence[str]) -> str:
         if any(value is not None for value in values):
             shown = ["" if value is None else f"{100 * value:.1f}" for value in values]
             rows.append([_NAMES.get(name, name), *shown, "" if None in values else _mean(values)])
-    return _table(head, rows)
+    return markdown.table(head, rows)
 
 
 def _differences(found: Sequence[LearnedSummary]) -> str:
     head = ["task", "rule", "minus the best view", "minus ER-D"]
     rows = [
-        [one.task, _NAMES.get(name, name), _difference(one.against_view[name]), _difference(one.against_er[name])]
+        [
+            one.task,
+            _NAMES.get(name, name),
+            difference(one.against_view[name]),
+            difference(one.against_er[name]),
+        ]
         for one in found
         for name in ("er_discriminator", "informed", "profile", "other_tasks")
         if name in one.accuracies
     ]
-    return _table(head, rows)
+    return markdown.table(head, rows)
 
 
 def _confidences(found: Sequence[LearnedSummary]) -> str:
-    head = ["task", "confidence of", "ECE", "RMS debiased", "Brier", "AUROC"]
+    head = ["task", "confidence of", *markdown.QUALITY]
     rows = [
         [
             one.task,
             _NAMES.get(name, name),
-            f"{worth.ece:.3f}",
-            f"{worth.rms_debiased:.3f}",
-            f"{worth.brier:.3f}",
-            "" if worth.auroc is None else f"{worth.auroc:.3f}",
+            *markdown.quality(worth),
         ]
         for one in found
         for name, worth in one.confidence.items()
         if worth is not None
     ]
-    return _table(head, rows)
+    return markdown.table(head, rows)
 
 
 def _promises(found: Sequence[LearnedSummary]) -> str:
@@ -82,17 +85,8 @@ def _promises(found: Sequence[LearnedSummary]) -> str:
         for one in found
         for trial in one.risks
     ]
-    return _table(head, rows) if rows else ""
+    return markdown.table(head, rows) if rows else ""
 
 
 def _mean(values: Iterable[float | None]) -> str:
     return f"{100 * float(np.mean([value for value in values if value is not None])):.1f}"
-
-
-def _difference(one: Difference) -> str:
-    return f"{100 * one.value:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -19,6 +19,7 @@ from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.classes import answers_of
 from langchain_consensus.evaluation.labelled import evidence_in
 from langchain_consensus.game import ConsensusGame, Correctness, Equilibrium, LogTimeFlow, PiKL, solve
+from langchain_consensus.verdicts import log_odds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DRAWN_ONLY", "Decisions", "Method", "chosen", "decided", "decided_by_weights", "method_named", "solved"]
 
-_I, _C = Correctness.INCORRECT, Correctness.CORRECT
+_C = Correctness.CORRECT
 
 
 class Method(StrEnum):
@@ -205,20 +206,15 @@ def _weighted_votes(one: Answers) -> FloatArray:
 
 def chosen(values: FloatArray, one: Answers) -> int:
     """The place of the best answer, by scores `[K]` or the odds of log-probabilities `[V, K]`; ties as said above."""
-    order_by = _odds(values) if values.ndim == 2 else values
+    order_by = log_odds(values) if values.ndim == 2 else values
     return min(
         range(len(one.draws)),
         key=lambda k: (-order_by[k], -one.draws[k], -one.generator[_C, k], one.position[k]),
     )
 
 
-def _odds(values: FloatArray) -> FloatArray:
-    incorrect, correct = values
-    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
-
-
 def _confidence(values: FloatArray, place: int) -> float:
     if values.ndim == 2:
-        return float(0.5 + 0.5 * np.tanh(_odds(values)[place] / 2))
+        return float(0.5 + 0.5 * np.tanh(log_odds(values)[place] / 2))
     total = np.logaddexp.reduce(values)
     return float(np.exp(values[place] - total)) if np.isfinite(total) else 1 / len(values)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from langchain_consensus.evaluation import markdown
 from langchain_consensus.evaluation.judges import SETTINGS
+from langchain_consensus.evaluation.markdown import difference, percent
 from langchain_consensus.evaluation.methods import Method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from langchain_consensus.evaluation.across import RunComparison
-    from langchain_consensus.evaluation.comparison import Accuracy, Difference, Gain
     from langchain_consensus.evaluation.fewer_draws import FewerDraws
     from langchain_consensus.evaluation.judges import JudgesComparison
     from langchain_consensus.evaluation.mean_over_tasks import MeanOverTasks
@@ -44,7 +45,7 @@ def comparison_tables(summaries: Sequence[RunSummary]) -> str:
     rows = [row for one in summaries for row in _overview_rows(one)]
     names = [_SHORT[method] for method in Method if any(row.get(_SHORT[method]) for row in rows)]
     head = ["task", "wording", "model", "n", *names, "ER-D minus the best view"]
-    overview = _table(head, [[row.get(name, "") for name in head] for row in rows])
+    overview = markdown.table(head, [[row.get(name, "") for name in head] for row in rows])
     note = (
         "Percent right; 95% intervals (Wilson; paired bootstrap for differences). The best view is chosen on these "
         "very items, so the comparison favours it.\n"
@@ -60,10 +61,10 @@ def across_table(comparisons: Sequence[RunComparison]) -> str:
     head = ["task", "run", "minus", "n", *(_SHORT[method] for method in methods)]
     rows = [
         [one.task, one.name, one.reference, str(one.items)]
-        + [f"{100 * one.accuracies[m].value:.1f}: {_difference(one.differences[m])}" for m in methods]
+        + [f"{100 * one.accuracies[m].value:.1f}: {difference(one.differences[m])}" for m in methods]
         for one in comparisons
     ]
-    return f"\n## Runs of one task, on the items that both have\n\n{_table(head, rows)}"
+    return f"\n## Runs of one task, on the items that both have\n\n{markdown.table(head, rows)}"
 
 
 def judges_table(comparisons: Sequence[JudgesComparison]) -> str:
@@ -73,11 +74,11 @@ def judges_table(comparisons: Sequence[JudgesComparison]) -> str:
     head = ["task", "first", "second", "n", "informed weights", *SETTINGS]
     rows = [
         [one.task, one.first, one.second, str(one.items), " : ".join(f"{weight:.2f}" for weight in one.informed)]
-        + [_accuracy(one.accuracies["first"])]
-        + [f"{100 * one.accuracies[name].value:.1f}: {_difference(one.differences[name])}" for name in SETTINGS[1:]]
+        + [markdown.accuracy(one.accuracies["first"])]
+        + [f"{100 * one.accuracies[name].value:.1f}: {difference(one.differences[name])}" for name in SETTINGS[1:]]
         for one in comparisons
     ]
-    return f"\n## ER-D with one judge and with two, by the first run's generator\n\n{_table(head, rows)}"
+    return f"\n## ER-D with one judge and with two, by the first run's generator\n\n{markdown.table(head, rows)}"
 
 
 def means_table(means: Sequence[MeanOverTasks]) -> str:
@@ -88,12 +89,12 @@ def means_table(means: Sequence[MeanOverTasks]) -> str:
             [
                 f"{_SHORT[method]} ({method})",
                 f"{100 * value:.1f}",
-                "" if method not in one.gains else _difference(one.gains[method]),
+                "" if method not in one.gains else difference(one.gains[method]),
             ]
             for method, value in one.accuracies.items()
         ]
         counted = ", ".join(f"{task} ({count})" for task, count in zip(one.tasks, one.items, strict=True))
-        table = _table(["method", "mean of the tasks", "ER-D minus it"], rows)
+        table = markdown.table(["method", "mean of the tasks", "ER-D minus it"], rows)
         parts.append(f"\n## {one.model}, the mean of {len(one.tasks)} tasks\n\n{counted}.\n\n{table}")
     return "".join(parts)
 
@@ -103,14 +104,14 @@ def variant_table(summary: RunSummary, variants: Iterable[Variant]) -> str:
     rows = [
         [
             one.name,
-            *(_accuracy(one.accuracies[method]) for method in (Method.ER_GENERATOR, Method.ER_DISCRIMINATOR)),
-            _difference(one.gain),
+            *(markdown.accuracy(one.accuracies[method]) for method in (Method.ER_GENERATOR, Method.ER_DISCRIMINATOR)),
+            difference(one.gain),
             f"{100 * one.changed:.1f}",
         ]
         for one in variants
     ]
     head = ["setting", "ER-G", "ER-D", "ER-D minus published", "% of items changed"]
-    return f"\n## {_title(summary)}: other constants, same scores\n\n{_table(head, rows)}"
+    return f"\n## {_title(summary)}: other constants, same scores\n\n{markdown.table(head, rows)}"
 
 
 def draws_table(summary: RunSummary, found: Sequence[FewerDraws]) -> str:
@@ -120,12 +121,12 @@ def draws_table(summary: RunSummary, found: Sequence[FewerDraws]) -> str:
     methods = list(found[0].accuracies)
     head = ["draws", "answers", "covered", *(_SHORT[method] for method in methods)]
     rows = [
-        [str(one.draws), f"{one.candidates:.1f}", _percent(one.covered)]
+        [str(one.draws), f"{one.candidates:.1f}", percent(one.covered)]
         + [f"{100 * one.accuracies[method]:.1f}" for method in methods]
-        + [_difference(one.over_majority), _difference(one.over_fewest)]
+        + [difference(one.over_majority), difference(one.over_fewest)]
         for one in found
     ]
-    table = _table([*head, "ER-D minus MV", "ER-D minus itself with the fewest"], rows)
+    table = markdown.table([*head, "ER-D minus MV", "ER-D minus itself with the fewest"], rows)
     return f"\n## {_title(summary)}: with fewer of the draws\n\n{table}"
 
 
@@ -140,7 +141,7 @@ def _overview_rows(summary: RunSummary) -> list[dict[str, str]]:
             for method, one in found.methods.items()
             for text in [f"{100 * one.accuracy.value:.1f}"]
         }
-        gain = _difference(found.methods[Method.ER_DISCRIMINATOR].against[found.best_view])
+        gain = difference(found.methods[Method.ER_DISCRIMINATOR].against[found.best_view])
         view = f"{gain} ({_SHORT[Method(found.best_view)]})"
         rows.append({**about, **cells, "ER-D minus the best view": view})
     return rows
@@ -163,71 +164,41 @@ def _method_table(found: MetricSummary) -> str:
         "right",
         *against,
         f"p ({_SHORT[Method(others[0])]})",
-        "ECE",
-        "RMS debiased",
-        "Brier",
-        "AUROC",
+        *markdown.QUALITY,
         "AURC",
     ]
     rows = []
     for name, one in found.methods.items():
         worth = one.confidence
-        quality = (
-            ["", "", "", "", ""]
-            if worth is None
-            else [
-                f"{worth.ece:.3f}",
-                f"{worth.rms_debiased:.3f}",
-                f"{worth.brier:.3f}",
-                "" if worth.auroc is None else f"{worth.auroc:.3f}",
-                f"{worth.aurc:.3f}",
-            ]
-        )
+        quality = [""] * 5 if worth is None else [*markdown.quality(worth), f"{worth.aurc:.3f}"]
         first = one.against[others[0]]
         p_value = "" if name == others[0] else f"{first.p_value:.2g}"
         rows.append(
             [
                 f"{_SHORT[Method(name)]} ({name})",
-                _accuracy(one.accuracy),
-                *("" if name == other else _difference(one.against[other]) for other in others),
+                markdown.accuracy(one.accuracy),
+                *("" if name == other else difference(one.against[other]) for other in others),
                 p_value,
                 *quality,
             ]
         )
-    return _table(head, rows)
+    return markdown.table(head, rows)
 
 
 def _facts(found: MetricSummary) -> str:
     views = found.views
     agreed = "nowhere"
     if views.wrong_where_agreed is not None:
-        agreed = f"{_accuracy(views.wrong_where_agreed)} of {views.wrong_where_agreed.of} items"
+        agreed = f"{markdown.accuracy(views.wrong_where_agreed)} of {views.wrong_where_agreed.of} items"
     return (
-        f"Views: {views.candidates:.1f} candidates, chance {_percent(views.chance)}, some candidate right "
-        f"{_percent(views.covered)}; the anchors disagree on {_percent(views.disagreement)} (raw: "
-        f"{_percent(views.raw_disagreement)}); wrong where they agree: {agreed}; mass on the verdict words "
-        f"{views.label_mass:.2f}, judge silent {_percent(views.judge_silent)}, flat {_percent(views.judge_flat)}, "
-        f"contrast flat {_percent(views.contrast_flat)}, mean P(correct) {views.verdict_correct:.2f}; draws without an "
-        f"answer {_percent(views.without_answer)}, cut {_percent(views.cut)}.\n"
+        f"Views: {views.candidates:.1f} candidates, chance {percent(views.chance)}, some candidate right "
+        f"{percent(views.covered)}; the anchors disagree on {percent(views.disagreement)} (raw: "
+        f"{percent(views.raw_disagreement)}); wrong where they agree: {agreed}; mass on the verdict words "
+        f"{views.label_mass:.2f}, judge silent {percent(views.judge_silent)}, flat {percent(views.judge_flat)}, "
+        f"contrast flat {percent(views.contrast_flat)}, mean P(correct) {views.verdict_correct:.2f}; draws without an "
+        f"answer {percent(views.without_answer)}, cut {percent(views.cut)}.\n"
     )
 
 
 def _title(summary: RunSummary) -> str:
     return f"{summary.task}, {summary.wording}, {summary.model}"
-
-
-def _accuracy(one: Accuracy) -> str:
-    return f"{100 * one.value:.1f} [{100 * one.low:.1f}, {100 * one.high:.1f}]"
-
-
-def _difference(one: Difference | Gain) -> str:
-    return f"{100 * one.value:+.1f} [{100 * one.low:+.1f}, {100 * one.high:+.1f}]"
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.1f}%"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines) + "\n"

@@ -65,11 +65,6 @@ class Task(BaseModel):
         """Its folder under `--data`."""
         return self.data or self.name
 
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        """What `right` of a stored candidate is keyed by; the first is the main one."""
-        return ("bleu", "rouge_l") if self.kind == "truthful" else ("accuracy",)
-
 
 def task_file(path: Path) -> Task:
     """The task that a TOML file describes; `data` in it is a path beside the file.

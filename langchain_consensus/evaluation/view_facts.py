@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from langchain_consensus.diagnosis import LEAST_MASS, LEAST_SPREAD
+from langchain_consensus.diagnosis import LEAST_MASS, LEAST_SPREAD, spread
 from langchain_consensus.evaluation.classes import answers_of
 from langchain_consensus.evaluation.comparison import Accuracy
 from langchain_consensus.game import ConsensusGame, Correctness
+from langchain_consensus.verdicts import log_odds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ViewFacts", "view_facts"]
 
-_I, _C = Correctness.INCORRECT, Correctness.CORRECT
+_C = Correctness.CORRECT
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,7 +72,10 @@ def view_facts(items: Sequence[StoredItem], *, length: Length, metric: str) -> V
     )
     generators = np.argmax(game.generator_log_anchor[:, _C], axis=1)
     judges = np.array(
-        [int(np.argmax(_odds(game.discriminator_log_anchor[i, :, : len(one.draws)]))) for i, one in enumerate(answers)]
+        [
+            int(np.argmax(log_odds(game.discriminator_log_anchor[i, :, : len(one.draws)])))
+            for i, one in enumerate(answers)
+        ]
     )
     agreed = generators == judges
     wrong = np.array([not one.right[choice] for one, choice in zip(answers, judges, strict=True)])
@@ -86,8 +90,8 @@ def view_facts(items: Sequence[StoredItem], *, length: Length, metric: str) -> V
         raw_disagreement=_mean([int(np.argmax(one.generator[_C])) != int(np.argmax(one.verdict)) for one in answers]),
         label_mass=float(masses.mean()),
         judge_silent=float((masses < LEAST_MASS).mean()),
-        judge_flat=_mean([_spread(_odds(one.discriminator)) < LEAST_SPREAD for one in answers]),
-        contrast_flat=_mean([_spread(_odds(one.generator)) < LEAST_SPREAD for one in answers]),
+        judge_flat=_mean([spread(log_odds(one.discriminator)) < LEAST_SPREAD for one in answers]),
+        contrast_flat=_mean([spread(log_odds(one.generator)) < LEAST_SPREAD for one in answers]),
         verdict_correct=float(np.concatenate([one.verdict for one in answers]).mean()),
         without_answer=sum(c.count for item in items for c in item.candidates if not c.key) / draws,
         cut=sum(item.cut for item in items) / draws,
@@ -96,13 +100,3 @@ def view_facts(items: Sequence[StoredItem], *, length: Length, metric: str) -> V
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values))
-
-
-def _odds(values: FloatArray) -> FloatArray:
-    incorrect, correct = values
-    return np.asarray(np.subtract(correct, incorrect, out=np.zeros_like(correct), where=correct != incorrect))
-
-
-def _spread(values: FloatArray) -> float:
-    low, high = float(values.min()), float(values.max())
-    return 0.0 if low == high else high - low

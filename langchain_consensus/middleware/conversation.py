@@ -68,26 +68,26 @@ def asked(messages: Sequence[AnyMessage]) -> str:
     return next((str(one.text) for one in reversed(messages) if _is_question(one)), "")
 
 
-def turn_question(
-    messages: Sequence[AnyMessage], question: str, *, tools: Sequence[str] = (), without: Collection[str] = ()
-) -> Question:
+def turn_question(messages: Sequence[AnyMessage], question: str, *, tools: Sequence[str] = ()) -> Question:
     """What the assistant is to reply to, with its tool calls and their results as turns.
 
     Args:
         messages: The conversation.
         question: The user's question, for a conversation from which a summary has taken it.
         tools: What the assistant may call; see `prompts.ChatPrompt`.
-        without: Ids of messages that the judge is not to see: the reply itself, and drafts that were rejected.
 
     Raises:
         InvalidInputError: If there is no question, or the conversation holds something that is no text.
     """
-    before, since = _parts(messages, question, without)
+    before, since = _parts(messages, question, ())
     return question_of([*before, *since], tools=tuple(tools))
 
 
 def answer_question(messages: Sequence[AnyMessage], question: str, *, without: Collection[str] = ()) -> Question:
-    """What a final answer is judged by: as `turn_question`, with the tools' results as the question's context."""
+    """What a final answer is judged by: as `turn_question`, with the tools' results as the question's context.
+
+    `without` are the ids of messages that the judge is not to see: the reply itself, and drafts that were rejected.
+    """
     before, since = _parts(messages, question, without)
     calls = {call["id"]: call_text(call) for one in since if isinstance(one, AIMessage) for call in one.tool_calls}
     results = [

@@ -1,7 +1,7 @@
 """Step 4: Solution -> Ranking. Every decision rule from the same scores, the chosen order, and the evidence for it."""
 
 from langchain_consensus.ranking.against import RIVAL_ATTEMPTS, decided, probability_against
-from langchain_consensus.ranking.order import ranked
+from langchain_consensus.ranking.order import agreement_of, ranked
 from langchain_consensus.ranking.record import (
     JudgeScore,
     RankedCandidate,
@@ -20,6 +20,7 @@ __all__ = [
     "Rule",
     "SolverEvidence",
     "StandardErrors",
+    "agreement_of",
     "decided",
     "probability_against",
     "ranked",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     FloatArray = NDArray[np.float64]
 
-__all__ = ["ranked"]
+__all__ = ["agreement_of", "ranked"]
 
 _I, _C = Correctness.INCORRECT, Correctness.CORRECT
 
@@ -81,7 +81,7 @@ def ranked(
         candidates=best,
         rule=rule,
         confidence=best[0].confidence,
-        agreement=_agreement(scores),
+        agreement=agreement_of(scores[Rule.SELF_CONTRASTIVE], scores[Rule.DISCRIMINATOR]),
         margin=_margin([float(scores[rule][i]) for i in order]),
         warnings=(*warnings_of(candidates, views, wording), *([mismatch] if mismatch else [])),
         solver=SolverEvidence(
@@ -107,8 +107,8 @@ def _margin(best_first: Sequence[float]) -> float:
     return 0.0 if first == second else first - second
 
 
-def _agreement(scores: Mapping[Rule, FloatArray]) -> float:
-    generator, verdicts = scores[Rule.SELF_CONTRASTIVE], scores[Rule.DISCRIMINATOR]
+def agreement_of(generator: FloatArray, verdicts: FloatArray) -> float:
+    """How much of their probability two views share: the generator's `[N]`, and the verdicts `[N]` made to sum to 1."""
     total = verdicts.sum()
     share = verdicts / total if total > 0 else np.full_like(verdicts, 1 / len(verdicts))
     return float(np.minimum(generator, share).sum())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from langchain_consensus.game import Correctness, solve
+from langchain_consensus.ranking import agreement_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,10 +46,7 @@ class Course:
 
     def agreement(self, step: int) -> float:
         """How much of their probability the views share at a snapshot, as `Ranking.agreement` says of the first."""
-        generator, judge = self.generator[step], self.judge[step]
-        total = judge.sum()
-        share = judge / total if total > 0 else np.full_like(judge, 1 / len(judge))
-        return float(np.minimum(generator, share).sum())
+        return agreement_of(self.generator[step], self.judge[step])
 
 
 def favourites(policy: FloatArray) -> frozenset[int]:

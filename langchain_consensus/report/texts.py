@@ -15,6 +15,8 @@ _TURNING = {*"\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"}
 """Characters that turn the direction of what follows; each could make an answer read as another one."""
 _UNSEEN = {"Cc", "Cs", "Cn"}
 """Control characters, halves of surrogate pairs and unassigned ones: HTML forbids or replaces most of them."""
+_QUOTED = 60
+"""The most characters of a quotation."""
 _OPEN, _CLOSE = "\u2068", "\u2069"
 """Unicode's isolate: what stands in it cannot turn the direction of the sentence around it."""
 
@@ -32,10 +34,10 @@ def shortened(text: str, most: int = 240) -> str:
     return text if len(text) <= most else f"{text[:most].rstrip()}… ({len(text) - most:,} more characters)"
 
 
-def quoted(text: str, most: int = 60) -> str:
+def quoted(text: str) -> str:
     """The text on one line in quotation marks, for a sentence."""
     line = visible(" ".join(text.split()))
-    return f"“{_OPEN}{line if len(line) <= most else line[: most - 1].rstrip() + '…'}{_CLOSE}”"
+    return f"“{_OPEN}{line if len(line) <= _QUOTED else line[: _QUOTED - 1].rstrip() + '…'}{_CLOSE}”"
 
 
 def percent(probability: float) -> str:

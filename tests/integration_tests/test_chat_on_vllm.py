@@ -19,12 +19,14 @@ class TestChatOnVllm(ChatModelIntegrationTests):
     engine = None
 
     @pytest.fixture(scope="class", autouse=True)
-    def _served(self, request, tmp_path_factory):
+    @classmethod
+    def _served(cls, tmp_path_factory):
         log = tmp_path_factory.mktemp("vllm") / "server.log"
         with vllm(prepare(MODEL), log) as url, OpenAICompatibleEngine(url, tokenizer=MODEL) as engine:
-            request.cls.engine = engine
+            engine.check()
+            cls.engine = engine
             yield
-            request.cls.engine = None
+            cls.engine = None
 
     @property
     def chat_model_class(self):

@@ -26,7 +26,7 @@ LAYERS = (
     ("ranking", "observation"),
     ("calibration", "rounds", "uncertainty"),
     ("options", "judging"),
-    ("drawing", "viewing", "raw_verdicts"),
+    ("drawing", "viewing", "ordering", "raw_verdicts"),
     ("rivals",),
     ("consensus",),
     ("result_parts",),

@@ -88,7 +88,7 @@ def test_a_judge_and_a_contrast_that_know_nothing_leave_the_score():
     items = questions(600, contrast=0.0, verdict=0.0)
     alone = accuracy(items, lambda e: e.features[Feature.SCORE])
     assert by_game(items, learned(items)) > alone - 0.03
-    without = InformedAnchors().without(fall_back=False)
+    without = InformedAnchors(fall_back=False)
     assert by_game(items, learned(items, without)) < alone - 0.05  # so the term is what does it
 
 
@@ -101,7 +101,7 @@ def test_a_judge_and_a_contrast_that_know_nothing_leave_the_score():
 ])  # fmt: skip
 def test_every_term_can_be_switched_off_and_does_something(term, items):
     batch = questions(200, **items)
-    with_it, without = learned(batch), learned(batch, InformedAnchors().without(**{term: False}))
+    with_it, without = learned(batch), learned(batch, InformedAnchors(**{term: False}))
     assert np.abs(with_it.weights - without.weights).max() > 0.05
 
 

@@ -324,7 +324,7 @@ def test_what_is_not_a_gguf_file_is_refused(tmp_path, content):
 def test_a_conversion_without_its_packages_gives_the_pip_command(tmp_path, cache, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "gguf" else object())
     (tmp_path / "any.gguf").write_bytes(CONTENT)
-    with pytest.raises(MissingDependencyError, match=r"gguf cannot be imported. Run `pip install .*\[local\]"):
+    with pytest.raises(MissingDependencyError, match=r"gguf is not installed; run: pip install .*\[local\]"):
         convert_gguf(tmp_path / "any.gguf", cache_dir=cache)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_consensus.evaluation.confidence import confidence_quality, risk_at_coverage
+from langchain_consensus.evaluation.confidence import confidence_quality
 
 
 def test_ece_and_brier_by_hand():
@@ -44,16 +44,15 @@ def test_the_debiased_error_takes_out_what_chance_adds():
 def test_risk_and_coverage_by_hand():
     confidence = np.array([0.9, 0.8, 0.7, 0.6])
     right = np.array([True, False, True, False])
-    assert [risk_at_coverage(confidence, right, share) for share in (0.25, 0.5, 0.75, 1)] == pytest.approx(
-        [0, 1 / 2, 1 / 3, 1 / 2]
-    )
+    risk = dict(confidence_quality(confidence, right).risk)
+    assert [risk[share] for share in (0.25, 0.5, 0.75, 1)] == pytest.approx([0, 1 / 2, 1 / 3, 1 / 2])
     assert confidence_quality(confidence, right).aurc == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
 
 
 def test_items_of_equal_confidence_share_their_risk_in_any_order():
     right = np.array([True, False, True, False])
     for order in ([0, 1, 2, 3], [1, 3, 0, 2]):
-        assert risk_at_coverage(np.full(4, 0.5), right[order], 0.25) == pytest.approx(0.5)
+        assert dict(confidence_quality(np.full(4, 0.5), right[order]).risk)[0.25] == pytest.approx(0.5)
 
 
 def test_without_both_outcomes_there_is_no_auroc_and_without_confidence_nothing():

@@ -7,7 +7,6 @@ import pytest
 
 from langchain_consensus.errors import InvalidInputError
 from langchain_consensus.evaluation.hub_rows import READERS
-from langchain_consensus.evaluation.task import Task
 from langchain_consensus.evaluation.tasks import TASKS, task_named
 from langchain_consensus.evaluation.wordings import WORDINGS, evaluation_wording
 from langchain_consensus.prompts import PRESETS, Question, Wording
@@ -99,8 +98,3 @@ def test_a_task_file_that_breaks_a_rule_is_one_error_with_its_name(tmp_path, tex
     assert str(caught.value).startswith(f"{file}: ")
     with pytest.raises(InvalidInputError, match="cannot be read"):
         task_named(str(tmp_path / "missing.toml"))
-
-
-def test_truthful_answers_have_two_metrics_and_others_one():
-    assert TASKS["truthfulqa_gen"].metrics == ("bleu", "rouge_l")
-    assert Task(name="x", kind="choice").metrics == ("accuracy",)
