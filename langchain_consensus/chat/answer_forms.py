@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from langchain_consensus.engine.json_schemas import with_inner_schemas
 from langchain_consensus.errors import InvalidInputError
 
 if TYPE_CHECKING:
@@ -19,11 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["call_forms", "forced_tools", "narrowed", "response_schema", "tool_names"]
 
-_MAPS = ("properties", "patternProperties", "$defs", "definitions", "dependentSchemas")
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-_ONES = ("items", "additionalProperties", "contains", "not", "if", "then", "else", "propertyNames")
-"""Where in a JSON schema there are schemas again."""
-_OPEN_BY = {"additionalProperties", "unevaluatedProperties", "patternProperties", *_LISTS[:3], "$ref"}
+_OPEN_BY = {"additionalProperties", "unevaluatedProperties", "patternProperties", "anyOf", "oneOf", "allOf", "$ref"}
 _FORMATS = {"date-time", "time", "date", "duration", "email", "hostname", "ipv4", "ipv6", "uuid", "uri"}
 
 
@@ -125,16 +122,7 @@ def narrowed(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _narrowed(schema: Any, *, closes: bool) -> Any:
     if not isinstance(schema, dict):
         return schema
-    new = dict(schema)
-    for key in _MAPS:
-        if isinstance(new.get(key), dict):
-            new[key] = {name: _narrowed(one, closes=closes) for name, one in new[key].items()}
-    for key in _LISTS:
-        if isinstance(new.get(key), list):
-            new[key] = [_narrowed(one, closes=closes) for one in new[key]]
-    for key in _ONES:
-        if key in new:
-            new[key] = _narrowed(new[key], closes=closes)
+    new = with_inner_schemas(schema, lambda inner: _narrowed(inner, closes=closes))
     if closes and "properties" in new and not _OPEN_BY & new.keys():
         new["additionalProperties"] = False
     if new.get("format") not in _FORMATS:

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_consensus.dependencies import require
 from langchain_consensus.engine.grammar import NEEDED_FOR, JsonForm, as_lark, compiled
+from langchain_consensus.engine.json_schemas import with_open_objects
 from langchain_consensus.errors import InvalidInputError, ServerCapabilityError
 
 if TYPE_CHECKING:
@@ -69,7 +70,8 @@ class ServedForms:
         plain = LLTokenizer("byte")
         values = [compiled((JsonForm(schema=form.schema),), plain, token_ids={}) for form in forms]
         parts = tuple(zip(map(_pattern, forms), values, strict=True))
-        return cls(lark=as_lark(forms, tokenizer.get_added_vocab()), parts=parts, tokenizer=plain)
+        told = [replace(form, schema=json.dumps(with_open_objects(json.loads(form.schema)))) for form in forms]
+        return cls(lark=as_lark(told, tokenizer.get_added_vocab()), parts=parts, tokenizer=plain)
 
     def check(self, samples: Iterable[Sample]) -> None:
         """Checks that complete samples have one of the forms; one that was cut is no candidate anyway.

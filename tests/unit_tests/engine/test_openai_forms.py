@@ -86,3 +86,17 @@ def test_without_forms_nothing_is_told_and_nothing_checked():
 def test_a_schema_that_is_none_is_refused():
     with pytest.raises(InvalidInputError, match="cannot be decoded under"):
         check("{}", JsonForm(schema='{"type": "no such type"}'))
+
+
+def test_an_object_of_which_nothing_is_said_is_told_to_be_open():
+    form = JsonForm(
+        schema='{"type": "object", "properties": {"a": {"type": "object"}, "b": {"const": {"type": "object"}}}}'
+    )
+    told = json.loads(ServedForms.of((form,), REPORT, tiny_tokenizer()).lark.partition("%json ")[2])
+    assert told["properties"] == {
+        "a": {"type": "object", "additionalProperties": True},
+        "b": {"const": {"type": "object"}},
+    }
+    assert "additionalProperties" not in told
+    bare = ServedForms.of((JsonForm(schema='{"type": "object"}'),), REPORT, tiny_tokenizer())
+    assert '"additionalProperties": true' in bare.lark

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from langchain_consensus.evaluation.confidence import confidence_quality
@@ -60,6 +60,7 @@ def test_without_both_outcomes_there_is_no_auroc_and_without_confidence_nothing(
     assert confidence_quality(np.array([0.5, np.nan]), np.array([True, False])) is None
 
 
+@settings(deadline=None)  # the first example imports scikit-learn
 @given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=60), st.randoms())
 def test_nothing_depends_on_the_order_of_the_items_and_all_is_in_range(pairs, rng):
     def quality(some):
