@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ProbeCheck", "ProbeReport", "probe"]
 
+_OWNERS = ("vllm", "sglang")
+"""What servers call themselves that understand the first question they are asked, so that a failure is one."""
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ProbeCheck:
@@ -143,8 +146,6 @@ async def probe(
     )
 
 
-_OWNERS = ("vllm", "sglang")
-"""What servers call themselves that understand the first question they are asked, so that a failure is one."""
 _KNOWN = "Replicas of one server must score this sentence alike, or they do not serve one model."
 _NO_ECHO = (
     "The server returns no log-probabilities of a prompt: it ignores both `prompt_logprobs` and `echo`. Candidates "

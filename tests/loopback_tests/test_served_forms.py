@@ -163,24 +163,25 @@ def test_a_profile_leaves_out_what_is_not_known_before_the_probe(connect):
     assert after["max_input_tokens"] < 2048
 
 
-@pytest.mark.parametrize("fault", ["429", "garbage"])
-def test_a_server_that_is_busy_when_it_is_asked_for_a_grammar_is_not_one_without(tokenizer, connect, fault):
-    broken = []
-
-    def at_grammars(number):
-        return fault if broken and "structured_outputs" in stub.bodies[number] else None
-
-    with StubServer(tokenizer, fault=at_grammars) as stub:
+def test_a_server_that_is_busy_when_it_is_asked_for_a_grammar_is_not_one_without(tokenizer, connect):
+    busy = [True]
+    with StubServer(tokenizer, fault=lambda number: "429" if busy and asks_for_a_form(stub, number) else None) as stub:
         engine = connect(stub)
-        broken.append(True)
-        if fault == "429":
-            with pytest.raises(EngineError, match="429"):
-                engine.check()
-            broken.clear()
+        with pytest.raises(EngineError, match="429"):
             engine.check()
-            assert engine.facts.follows_grammars
-        else:
-            assert not engine.probe()[0].follows_grammars
+        busy.clear()
+        engine.check()
+        assert engine.facts.follows_grammars
+
+
+def test_a_server_that_answers_a_grammar_with_what_is_no_json_is_one_without(tokenizer, connect):
+    with StubServer(tokenizer, fault=lambda number: "garbage" if asks_for_a_form(stub, number) else None) as stub:
+        (report,) = connect(stub).probe()
+    assert (report.refusal, report.follows_grammars) == (None, False)
+
+
+def asks_for_a_form(stub, number):
+    return "structured_outputs" in stub.bodies[number]
 
 
 def test_a_sample_that_an_end_token_of_the_servers_own_has_ended_is_complete(tokenizer, connect):

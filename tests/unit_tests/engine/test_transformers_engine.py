@@ -133,7 +133,13 @@ def test_an_architecture_that_fails_the_self_check_is_run_in_plain_batches(monke
     assert "cannot run packed strings exactly" in caplog.text
     for slow, fast in zip(scores, engine_on().score(REQUESTS).scores, strict=True):
         assert np.allclose(slow.logprobs, fast.logprobs, atol=1e-4)
-    (samples,) = plain.sample([asked("x")], SamplingSettings(n=3, max_new_tokens=5)).samples
+    drawn = plain.sample([asked("x")], SamplingSettings(n=3, max_new_tokens=5))
+    (samples,) = drawn.samples
+    # `generate` runs the prompt and all tokens but the last once for each of three rows, as long as the longest.
+    steps = max(sample.tokens for sample in samples)
+    prompt = len(plain._model().tokens.prompt_ids(asked("x")))
+    assert drawn.usage.computed_tokens == 3 * (prompt + steps - 1)
+    assert (drawn.usage.head_rows, drawn.usage.forwards) == (3 * steps, steps)
     assert len(samples) == 3
 
 
